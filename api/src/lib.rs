@@ -1,1 +1,10 @@
-//! api
+//! The wire of our own: what our processes say to each other and to operators.
+//!
+//! - [`ids`]: identifiers printed and parsed by more than one process;
+//! - [`launch`]: scheduler → executor, in `TaskInfo.data`;
+//! - `rest`: bodies and errors of the REST API, scheduler → CLI.
+//!
+//! Nothing in here thinks. Every shape is golden-tested.
+
+pub mod ids;
+pub mod launch;
