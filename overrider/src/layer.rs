@@ -78,18 +78,19 @@ pub fn apply(properties: &mut Properties, layers: &[Layer]) -> Vec<Change> {
 
 /// A key that a layer must not set, since an option of its own does.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key} ({layer}) is reserved: set {option} instead")]
+#[error("{key} ({layer}) is reserved: {instead}")]
 pub struct Reserved {
     /// The property.
     pub key: String,
     /// The layer that names it.
     pub layer: String,
-    /// The option that sets it.
-    pub option: String,
+    /// What to do instead: the option that sets it.
+    pub instead: String,
 }
 
-/// Every reserved key that the layers name. `option_for` is the table: the option that sets a key, if it is reserved.
-pub fn reserved<'a>(layers: &[Layer], option_for: impl Fn(&str) -> Option<&'a str>) -> Vec<Reserved> {
+/// Every reserved key that the layers name. `instead_of` is the table: for a key that is
+/// reserved, what to do instead (`use BROKER_PORT`).
+pub fn reserved<'a>(layers: &[Layer], instead_of: impl Fn(&str) -> Option<&'a str>) -> Vec<Reserved> {
     let mut found = Vec::new();
     for layer in layers {
         for key in layer.properties.keys() {
@@ -156,14 +157,15 @@ mod tests {
 
     #[test]
     fn every_reserved_key_is_named_with_its_option() {
-        let table = |key: &str| (key == "port" || key.starts_with("advertised.")).then_some("BROKER_PORT");
+        let table =
+            |key: &str| (key == "port" || key.starts_with("advertised.")).then_some("use BROKER_PORT");
         let layers = [layer("a", &[("port", "1"), ("x", "1")]), layer("b", &[("advertised.listeners", "y")])];
         let found: Vec<_> = reserved(&layers, table).iter().map(Reserved::to_string).collect();
         assert_eq!(
             found,
             [
-                "port (a) is reserved: set BROKER_PORT instead",
-                "advertised.listeners (b) is reserved: set BROKER_PORT instead"
+                "port (a) is reserved: use BROKER_PORT",
+                "advertised.listeners (b) is reserved: use BROKER_PORT"
             ]
         );
     }

@@ -36,8 +36,8 @@ struct Args {
     /// Set one key
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
     sets: Vec<(String, String)>,
-    /// Refuse a key (or, with a trailing *, all keys of a prefix) and name the option that sets it
-    #[arg(long = "reserve", value_name = "KEY=OPTION", value_parser = pair)]
+    /// Refuse a key (or, with a trailing *, all keys of a prefix) and say what to do instead
+    #[arg(long = "reserve", value_name = "KEY=INSTEAD", value_parser = pair)]
     reserved: Vec<(String, String)>,
     /// Write here, atomically and with mode 0600; without it to stdout
     #[arg(long, short)]
@@ -70,7 +70,7 @@ fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None => Properties::default(),
     };
     let layers = layers(args)?;
-    let reserved = layer::reserved(&layers, |key| option_for(&args.reserved, key));
+    let reserved = layer::reserved(&layers, |key| instead_of(&args.reserved, key));
     if !reserved.is_empty() {
         let lines: Vec<_> = reserved.iter().map(ToString::to_string).collect();
         anyhow::bail!("{}", lines.join("; "));
@@ -118,10 +118,10 @@ fn environment() -> anyhow::Result<BTreeMap<String, String>> {
     Ok(found)
 }
 
-fn option_for<'a>(table: &'a [(String, String)], key: &str) -> Option<&'a str> {
+fn instead_of<'a>(table: &'a [(String, String)], key: &str) -> Option<&'a str> {
     let matches = |pattern: &str| match pattern.strip_suffix('*') {
         Some(prefix) => key.starts_with(prefix),
         None => key == pattern,
     };
-    table.iter().find(|(pattern, _)| matches(pattern)).map(|(_, option)| option.as_str())
+    table.iter().find(|(pattern, _)| matches(pattern)).map(|(_, instead)| instead.as_str())
 }

@@ -90,14 +90,14 @@ fn reserved_keys_are_refused_all_at_once() {
             "--set",
             "advertised.port=2",
             "--reserve",
-            "port=BROKER_PORT",
+            "port=use BROKER_PORT",
             "--reserve",
-            "advertised.*=X",
+            "advertised.*=use X",
         ],
         &[],
         expect![[r#"
             exit 1
-            kafka-overrider: advertised.port (--set) is reserved: set X instead; port (--set) is reserved: set BROKER_PORT instead
+            kafka-overrider: advertised.port (--set) is reserved: use X; port (--set) is reserved: use BROKER_PORT
             ----
         "#]],
     );

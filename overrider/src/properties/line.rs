@@ -49,14 +49,12 @@ fn piece(bytes: &[u8]) -> (usize, Option<Vec<u8>>) {
         next += used;
         // A line of nothing but a backslash leaves Java at the beginning of a line: comments count again, and an
         // empty line does not end the entry.
-        if logical.is_empty() {
-            if text.is_empty() || matches!(text[0], b'#' | b'!') {
-                if next >= bytes.len() {
-                    return (next, None);
-                }
-                logical.push(b'\\');
-                continue;
+        if logical.is_empty() && (text.is_empty() || matches!(text[0], b'#' | b'!')) {
+            if next >= bytes.len() {
+                return (next, None);
             }
+            logical.push(b'\\');
+            continue;
         }
         logical.extend_from_slice(text);
     }
