@@ -94,11 +94,11 @@ pub fn reserved<'a>(layers: &[Layer], instead_of: impl Fn(&str) -> Option<&'a st
     let mut found = Vec::new();
     for layer in layers {
         for key in layer.properties.keys() {
-            if let Some(option) = option_for(key) {
+            if let Some(instead) = instead_of(key) {
                 found.push(Reserved {
                     key: key.clone(),
                     layer: layer.name.clone(),
-                    option: option.to_owned(),
+                    instead: instead.to_owned(),
                 });
             }
         }
