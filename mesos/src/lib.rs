@@ -10,7 +10,6 @@ use prost_reflect::DescriptorPool;
 
 mod encoding;
 pub mod json;
-pub mod resource;
 
 pub use encoding::{DecodeError, Encoding};
 
