@@ -152,7 +152,9 @@ pub enum ToMaster {
         /// As in [`ToMaster::Register`].
         resources: Vec<v1::Resource>,
         /// Every live task, and every ended one whose terminal update is not acknowledged yet. `state` is the latest
-        /// known, `status_update_state` and `status_update_uuid` those of the update awaiting acknowledgement.
+        /// known, `status_update_state` and `status_update_uuid` those of the update awaiting acknowledgement (of the
+        /// last one forwarded, if none waits). `statuses` holds at least the last status forwarded, container_status
+        /// included: after the master's restart it is all the master knows for its reconciliation answers.
         tasks: Vec<v1::Task>,
         /// Every live executor; `framework_id` is set.
         executors: Vec<v1::ExecutorInfo>,

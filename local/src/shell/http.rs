@@ -5,7 +5,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
-use mesos::{json, recordio};
+pub use mesos::Encoding;
+use mesos::recordio;
 use prost_reflect::ReflectMessage;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -17,15 +18,6 @@ pub const MAX_BODY: usize = 64 << 20;
 ///
 /// Overflow policy: the stream is ended, and the client subscribes again, as it must after any broken stream.
 pub const STREAM_CAPACITY: usize = 4096;
-
-/// How a message is written on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// Mesos's own JSON mapping.
-    Json,
-    /// Protocol buffers, proto2.
-    Protobuf,
-}
 
 /// Why a `Content-Type` does not serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,95 +41,38 @@ impl ContentTypeError {
     }
 }
 
-impl Encoding {
-    /// The media type.
-    pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-            Self::Protobuf => "application/x-protobuf",
-        }
-    }
-
-    /// The encoding of a request's body.
-    ///
-    /// # Errors
-    /// See [`ContentTypeError`].
-    pub fn of_body(headers: &HeaderMap) -> Result<Self, ContentTypeError> {
-        let value = headers.get(header::CONTENT_TYPE).ok_or(ContentTypeError::Missing)?;
-        [Self::Json, Self::Protobuf]
-            .into_iter()
-            .find(|encoding| value.as_bytes() == encoding.media_type().as_bytes())
-            .ok_or(ContentTypeError::Unsupported)
-    }
-
-    /// The encoding a client wants to read: JSON is tried first, then protobuf; no `Accept` means anything; `q=0`
-    /// excludes. `None` is 406.
-    pub fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let ranges: Vec<&str> =
-            headers.get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).collect();
-        if ranges.is_empty() {
-            return Some(Self::Json);
-        }
-        [Self::Json, Self::Protobuf].into_iter().find(|encoding| admits(&ranges, encoding.media_type()))
-    }
-
-    /// One message in this encoding.
-    pub fn encode<M: ReflectMessage>(self, message: &M) -> Vec<u8> {
-        match self {
-            Self::Json => json::to_string(message).into_bytes(),
-            Self::Protobuf => message.encode_to_vec(),
-        }
-    }
-
-    /// One message as a RecordIO record.
-    pub fn record<M: ReflectMessage>(self, message: &M) -> Bytes {
-        Bytes::from(recordio::encode(&self.encode(message)))
-    }
-
-    /// Parse a body, required fields included.
-    ///
-    /// # Errors
-    /// What is wrong with it, for a 400.
-    pub fn decode<M: ReflectMessage + Default>(self, body: &[u8]) -> Result<M, String> {
-        match self {
-            Self::Json => {
-                let text = std::str::from_utf8(body)
-                    .map_err(|error| format!("Failed to parse body into JSON: not UTF-8 after byte {}", error.valid_up_to()))?;
-                json::from_str(text).map_err(|error| format!("Failed to parse body into JSON: {error}"))
-            }
-            Self::Protobuf => {
-                let message =
-                    M::decode(body).map_err(|error| format!("Failed to parse body into Call protobuf: {error}"))?;
-                json::check_required(&message)
-                    .map_err(|error| format!("Failed to parse body into Call protobuf: {error}"))?;
-                Ok(message)
-            }
-        }
-    }
+/// The encoding of a request's body.
+///
+/// # Errors
+/// See [`ContentTypeError`].
+pub fn body_encoding(headers: &HeaderMap) -> Result<Encoding, ContentTypeError> {
+    let value = headers.get(header::CONTENT_TYPE).ok_or(ContentTypeError::Missing)?;
+    value.to_str().ok().and_then(Encoding::of_content_type).ok_or(ContentTypeError::Unsupported)
 }
 
-/// Whether a list of media ranges admits a media type. The most specific range that matches decides.
-fn admits(ranges: &[&str], media_type: &str) -> bool {
-    let kind = media_type.split('/').next().unwrap_or_default();
-    let mut best = (0, false);
-    for range in ranges {
-        let mut parts = range.split(';').map(str::trim);
-        let name = parts.next().unwrap_or_default();
-        let weight = if name == media_type {
-            3
-        } else if name.strip_suffix("/*") == Some(kind) {
-            2
-        } else if name == "*/*" {
-            1
-        } else {
-            continue;
-        };
-        let excluded = parts.any(|p| p.strip_prefix("q=").and_then(|q| q.parse::<f64>().ok()) == Some(0.0));
-        if weight > best.0 {
-            best = (weight, !excluded);
-        }
+/// The encoding a client wants to read; `None` is 406.
+pub fn accepted(headers: &HeaderMap) -> Option<Encoding> {
+    let ranges: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    Encoding::of_accept((!ranges.is_empty()).then(|| ranges.join(",")).as_deref())
+}
+
+/// Parse a body, required fields included.
+///
+/// # Errors
+/// What is wrong with it, for a 400.
+pub fn decode<M: ReflectMessage + Default>(encoding: Encoding, body: &[u8]) -> Result<M, String> {
+    encoding.decode(body).map_err(|error| format!("Failed to parse body into Call: {}", chain(&error)))
+}
+
+/// An error with its sources.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text.push_str(&format!(": {error}"));
+        next = error.source();
     }
-    best.1
+    text
 }
 
 /// A refusal with a text that says why.
@@ -197,7 +132,7 @@ impl RecordSender {
     /// # Errors
     /// [`StreamGone`].
     pub fn send<M: ReflectMessage>(&self, message: &M) -> Result<(), StreamGone> {
-        self.sender.try_send(self.encoding.record(message)).map_err(|_| StreamGone)
+        self.sender.try_send(Bytes::from(recordio::encode(&self.encoding.encode(message)))).map_err(|_| StreamGone)
     }
 }
 
