@@ -2,9 +2,10 @@
 //!
 //! - [`ids`]: identifiers printed and parsed by more than one process;
 //! - [`launch`]: scheduler → executor, in `TaskInfo.data`;
-//! - `rest`: bodies and errors of the REST API, scheduler → CLI.
+//! - [`rest`]: bodies and errors of the REST API, scheduler → CLI.
 //!
 //! Nothing in here thinks. Every shape is golden-tested.
 
 pub mod ids;
 pub mod launch;
+pub mod rest;

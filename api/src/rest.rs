@@ -1,0 +1,21 @@
+//! The REST API: bodies and errors, scheduler → operators.
+//!
+//! Keys and their order are those of the service guide (the contract's S-040…S-050, S-088, S-098, S-102…S-104); keys
+//! of our own are added only where a client of the guide ignores them (D2). Every body reads back as what it was, so
+//! that the CLI and the tests use the same types; unknown keys are ignored, for a CLI older than its scheduler.
+
+pub mod broker;
+pub mod connection;
+pub mod error;
+pub mod health;
+pub mod offer;
+pub mod plan;
+pub mod topic;
+
+pub use broker::{Agent, Broker, BrokerHealth, BrokerList, TaskState};
+pub use connection::Connection;
+pub use error::{ErrorBody, ErrorCode};
+pub use health::{Check, CheckName, Health};
+pub use offer::{Evaluation, OfferDecision, OfferList, OfferOutcome, Refusal};
+pub use plan::{ActivePhase, Block, Phase, Plan, PlanActive, Stage, Status, Wait, WaitReason};
+pub use topic::{Message, Partition, PartitionState, TopicDescription};
