@@ -11,6 +11,10 @@ use uuid::Uuid;
 
 use crate::ids::BrokerId;
 
+mod reserved;
+
+pub use reserved::{RESERVED, reserved};
+
 /// The version this build writes and the newest it reads.
 pub const VERSION: u32 = 1;
 

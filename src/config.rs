@@ -1,0 +1,70 @@
+//! The scheduler's configuration: environment → [`Settings`], all mistakes at once; and what a change of it means.
+//!
+//! Decides what is valid and what a change costs. Does not decide when a change is rolled out (`plan`), and reads no
+//! environment: variables come in as an argument.
+
+mod change;
+mod cpus;
+mod error;
+mod overrides;
+mod process;
+mod read;
+mod service;
+mod suspect;
+mod validate;
+mod variable;
+
+use std::collections::BTreeMap;
+
+pub use change::{Change, Cost, FieldChange, diff};
+pub use cpus::{Cpus, InvalidCpus};
+pub use error::{Errors, ValidationError};
+pub use process::{CrashAt, LogFormat, Process, StateUri};
+pub use service::{
+    Artifacts, Brokers, DiskType, Executor, Framework, Health, Kafka, PhaseStrategy, Placement, Recovery,
+    Service,
+};
+use variable::LATER;
+pub use variable::{Fallback, OnChange, VARIABLES, Variable, variables_help};
+
+/// Everything the scheduler is told when it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What holds for this process only.
+    pub process: Process,
+    /// What is stored, identified and rolled out.
+    pub service: Service,
+    /// Names in the environment that are probably mistakes, and settings without effect: for the log.
+    pub warnings: Vec<String>,
+}
+
+impl Settings {
+    /// Reads the settings out of environment variables. An empty variable counts as not set.
+    ///
+    /// `FRAMEWORK_USER` has no default in here, since only the shell knows who runs the scheduler: `shell::environment`
+    /// fills it in.
+    ///
+    /// # Errors
+    /// All mistakes at once (S-047), in the order of [`VARIABLES`].
+    pub fn from_env(env: &BTreeMap<String, String>) -> Result<Settings, Errors> {
+        let mut reader = read::Reader::new(env);
+        let process = process::read(&mut reader);
+        let service = validate::service(&mut reader, env);
+        let mut warnings = suspect::warnings(env);
+        warnings.extend(validate::without_effect(&reader, &service));
+        for (name, why) in LATER {
+            if env.get(*name).is_some_and(|value| !value.is_empty()) {
+                reader.error(name, format!("is not supported by this version ({why}): remove it"));
+            }
+        }
+        let mut errors = reader.errors;
+        // Stable: mistakes of one variable keep the order in which they were found.
+        errors.sort_by_key(|error| {
+            VARIABLES.iter().position(|v| v.name == error.field).unwrap_or(VARIABLES.len())
+        });
+        if errors.is_empty() { Ok(Settings { process, service, warnings }) } else { Err(Errors(errors)) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! The service's configuration: what is stored, identified and rolled out.
+
+use std::{collections::BTreeMap, fmt, net::IpAddr};
+
+use serde::{Deserialize, Serialize};
+
+use super::Cpus;
+
+/// A whole, valid configuration of the service. Stored as JSON; a reader ignores what it does not know, and a field
+/// added later gets a `#[serde(default)]`, so that records of older and newer versions load.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Who we are to Mesos.
+    pub framework: Framework,
+    /// What each broker is made of.
+    pub brokers: Brokers,
+    /// What each broker's executor takes beside it.
+    pub executor: Executor,
+    /// What an agent downloads.
+    pub artifacts: Artifacts,
+    /// What Kafka itself is told.
+    pub kafka: Kafka,
+    /// When a running broker counts as ill.
+    pub health: Health,
+    /// What happens to a broker that does not come back.
+    pub recovery: Recovery,
+    /// How a changed configuration is rolled out.
+    pub phase_strategy: PhaseStrategy,
+    /// Whether a step waits for its broker's partitions to be in sync (D18).
+    pub rollout_wait_for_isr: bool,
+}
+
+/// Our identity at Mesos (D20, D35).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Framework {
+    /// The service's name (S-060).
+    pub name: String,
+    /// The role our reservations are made for.
+    pub role: String,
+    /// The principal our reservations are made by.
+    pub principal: String,
+    /// The user brokers run as.
+    pub user: String,
+    /// How long Mesos keeps the brokers running without us, in seconds.
+    pub failover_timeout_secs: u64,
+}
+
+/// What each broker is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brokers {
+    /// How many there are (S-061).
+    pub count: u32,
+    /// Processors of each (S-069).
+    pub cpus: Cpus,
+    /// Memory of each task, heap and page cache, in MiB (S-065).
+    pub mem_mb: u32,
+    /// Heap of each JVM in MiB (S-066).
+    pub heap_mb: u32,
+    /// Volume of each in MiB (S-067).
+    pub disk_mb: u32,
+    /// Kind of that volume (S-068).
+    pub disk_type: DiskType,
+    /// Port of all; 0 is a random one each (S-062). Takes effect only with [`Placement::Node`] (D8).
+    pub port: u16,
+    /// Which agents may hold which brokers (S-063).
+    pub placement: Placement,
+    /// What brokers and executors bind (D33).
+    pub listen_address: IpAddr,
+    /// How long a broker may take to stop, in seconds (D36).
+    pub kill_grace_secs: u64,
+    /// Extra JVM options, after ours (D39).
+    pub jvm_options: Vec<String>,
+}
+
+/// What each executor takes beside its broker (D32).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Executor {
+    /// Processors.
+    pub cpus: Cpus,
+    /// Memory in MiB.
+    pub mem_mb: u32,
+    /// Port of its admin endpoint; 0 is one out of the offer.
+    pub api_port: u16,
+}
+
+/// What an agent downloads (D34).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifacts {
+    /// The Kafka distribution.
+    pub kafka_uri: String,
+    /// A JRE; the agent's own `java` when absent.
+    pub java_uri: Option<String>,
+    /// Our executor.
+    pub executor_uri: String,
+}
+
+/// What Kafka itself is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kafka {
+    /// Kafka's ZooKeeper ensemble, `host:port[,host:port…]`, without the chroot (S-070).
+    pub zookeeper_uri: String,
+    /// Whether clients are told an agent's address (true) or its hostname (D33).
+    pub advertise_host_ip: bool,
+    /// `server.properties` keys set by the user (S-071).
+    pub overrides: BTreeMap<String, String>,
+}
+
+/// When a running broker counts as ill (S-081 to S-086).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Whether illness has consequences at all.
+    pub enabled: bool,
+    /// Before the first check, in seconds.
+    pub delay_secs: u64,
+    /// Between checks, in seconds.
+    pub interval_secs: u64,
+    /// A longer check has failed, in seconds.
+    pub timeout_secs: u64,
+    /// After the delay, how long failures do not count, in seconds.
+    pub grace_secs: u64,
+    /// So many consecutive failures end the broker.
+    pub max_failures: u32,
+}
+
+/// What happens to a broker that does not come back (S-075 to S-078).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// Whether it may be replaced without being asked, giving up its data.
+    pub enable_replacement: bool,
+    /// Minimum time before it may, in seconds.
+    pub recovery_grace_secs: u64,
+    /// Minimum time between two replacements, in seconds.
+    pub replace_delay_secs: u64,
+}
+
+/// Kind of a broker's volume (S-068).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum DiskType {
+    /// A directory on the agent's work volume.
+    Root,
+    /// A disk of its own.
+    Mount,
+}
+
+/// Which agents may hold which brokers (S-063).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Placement {
+    /// Any agent with room.
+    Any,
+    /// No two brokers on one agent.
+    Node,
+}
+
+/// How a changed configuration is rolled out (S-064).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum PhaseStrategy {
+    /// One broker after the other, without pause (S-033).
+    Install,
+    /// With two decisions by the operator (S-034). Not built yet: the configuration refuses it.
+    Stage,
+}
+
+/// Prints the words of the settings, which are also the words stored.
+macro_rules! words {
+    ($($kind:ident { $($variant:ident = $word:literal),+ })+) => {$(
+        impl fmt::Display for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$variant => $word),+ })
+            }
+        }
+        impl $kind {
+            /// Every value with its word.
+            pub(super) const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),+];
+        }
+    )+};
+}
+words! {
+    DiskType { Root = "ROOT", Mount = "MOUNT" }
+    Placement { Any = "ANY", Node = "NODE" }
+    PhaseStrategy { Install = "INSTALL", Stage = "STAGE" }
+}
+
+impl Service {
+    /// The node below which Kafka keeps everything in ZooKeeper: `/dcos-service-<name>` (D7).
+    pub fn zookeeper_chroot(&self) -> String {
+        format!("/dcos-service-{}", self.framework.name)
+    }
+
+    /// Kafka's `zookeeper.connect`, which clients are told too (S-088).
+    pub fn zookeeper_connect(&self) -> String {
+        format!("{}{}", self.kafka.zookeeper_uri, self.zookeeper_chroot())
+    }
+
+    /// `server.properties` keys this service sets below the user's overrides (D28).
+    pub fn kafka_defaults(&self) -> BTreeMap<String, String> {
+        let replicas = self.brokers.count.min(3).to_string();
+        ["offsets.topic.replication.factor", "transaction.state.log.replication.factor"]
+            .map(|key| (key.to_owned(), replicas.clone()))
+            .into()
+    }
+
+    /// Canonical JSON: equal configurations, and only those, have equal fingerprints. Fields keep their order, maps
+    /// are sorted, and every value has one spelling, so a hash of it identifies the configuration.
+    pub fn fingerprint(&self) -> String {
+        // Proof: no map has a key that is not a string and no `Serialize` below returns an error.
+        #[expect(clippy::unwrap_used, reason = "proof above")]
+        serde_json::to_string(self).unwrap()
+    }
+}
