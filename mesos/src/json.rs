@@ -114,3 +114,17 @@ pub fn check_required(message: &DynamicMessage) -> Result<(), Problems> {
     required::find(message, "", &mut problems);
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }
+
+/// Entry point for a fuzzer: whatever the bytes, reading ends; what reads is written, reads again and is then written
+/// the same.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz(bytes: &[u8]) {
+    let Ok(call) = from_slice::<crate::v1::scheduler::Call>(bytes) else { return };
+    let text = to_string(&call);
+    match from_str::<crate::v1::scheduler::Call>(&text) {
+        Ok(again) => assert_eq!(to_string(&again), text, "written twice, the text differs"),
+        Err(error) => panic!("what was written does not read: {error}: {text}"),
+    }
+}

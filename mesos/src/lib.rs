@@ -10,6 +10,7 @@ use prost_reflect::DescriptorPool;
 
 mod encoding;
 pub mod json;
+pub mod recordio;
 pub mod resource;
 
 pub use encoding::{DecodeError, Encoding};

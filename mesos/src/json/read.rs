@@ -4,13 +4,19 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use prost_reflect::{DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
+use prost_reflect::{
+    DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value,
+};
 use serde_json::Value as Json;
 
 use super::Problem;
 
 /// Reads the whole value as a message of this type; what does not fit goes to `problems`.
-pub(super) fn message(json: &Json, descriptor: MessageDescriptor, problems: &mut Vec<Problem>) -> DynamicMessage {
+pub(super) fn message(
+    json: &Json,
+    descriptor: MessageDescriptor,
+    problems: &mut Vec<Problem>,
+) -> DynamicMessage {
     Reader { problems }.message(json, descriptor, "")
 }
 
@@ -102,8 +108,12 @@ impl Reader<'_> {
             Kind::Bool => (boolean(json), "true or false"),
             Kind::Double => (double(json).map(Value::F64), "a number"),
             Kind::Float => (float(json), "a number"),
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => (integer(json).map(Value::I32), "a 32-bit integer"),
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => (integer(json).map(Value::I64), "a 64-bit integer"),
+            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => {
+                (integer(json).map(Value::I32), "a 32-bit integer")
+            }
+            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
+                (integer(json).map(Value::I64), "a 64-bit integer")
+            }
             Kind::Uint32 | Kind::Fixed32 => (integer(json).map(Value::U32), "an unsigned 32-bit integer"),
             Kind::Uint64 | Kind::Fixed64 => (integer(json).map(Value::U64), "an unsigned 64-bit integer"),
         };

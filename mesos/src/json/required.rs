@@ -4,6 +4,7 @@ use prost_reflect::{Cardinality, DynamicMessage, ReflectMessage as _, Value};
 
 use super::Problem;
 use super::read::join;
+use super::write::key_text;
 
 /// Adds a problem for each required field missing in `message` or anything inside it.
 pub(super) fn find(message: &DynamicMessage, path: &str, problems: &mut Vec<Problem>) {
@@ -34,7 +35,7 @@ fn value_of(value: &Value, path: &str, problems: &mut Vec<Problem>) {
         Value::Map(entries) => {
             for (key, item) in entries {
                 if let Value::Message(message) = item {
-                    find(message, &format!("{path}[{key:?}]"), problems);
+                    find(message, &format!("{path}[{:?}]", key_text(key)), problems);
                 }
             }
         }

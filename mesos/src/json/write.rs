@@ -30,7 +30,10 @@ impl Serialize for Message<'_> {
         let mut map = serializer.serialize_map(None)?;
         for field in &fields {
             if written(self.0, field) {
-                map.serialize_entry(field.name(), &Item { kind: field.kind(), value: &self.0.get_field(field) })?;
+                map.serialize_entry(
+                    field.name(),
+                    &Item { kind: field.kind(), value: &self.0.get_field(field) },
+                )?;
             }
         }
         map.end()
@@ -119,7 +122,8 @@ fn value_kind(entry: &Kind) -> Kind {
     }
 }
 
-fn key_text(key: &MapKey) -> String {
+/// A map key as it stands in JSON.
+pub(super) fn key_text(key: &MapKey) -> String {
     match key {
         MapKey::Bool(key) => key.to_string(),
         MapKey::I32(key) => key.to_string(),
