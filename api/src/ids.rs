@@ -67,3 +67,6 @@ impl<'de> Deserialize<'de> for TaskId {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,3 +76,6 @@ pub struct Layer {
     /// Key to value.
     pub properties: BTreeMap<String, String>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,3 +14,6 @@ pub struct Connection {
     /// ZooKeeper with Kafka's own chroot (S-015, D7).
     pub zookeeper: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,20 +15,20 @@ pub struct OfferList {
 /// What became of one offer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferOutcome {
-    /// When, in milliseconds since the Unix epoch.
-    pub at: u64,
-    /// Mesos' id of it.
-    pub offer_id: String,
     /// Whose resources it offers.
     pub agent_id: String,
-    /// That agent's hostname.
-    pub hostname: String,
-    /// What it offers, for people: `cpus:2; mem:2048; disk:10000; ports:[9092-10092]`.
-    pub resources: String,
+    /// When, in milliseconds since the Unix epoch.
+    pub at: u64,
     /// What was done with it.
     pub decision: OfferDecision,
     /// Whom it was tried for, in that order. Empty when no broker needed one.
     pub evaluations: Vec<Evaluation>,
+    /// The agent's hostname.
+    pub hostname: String,
+    /// Mesos' id of it.
+    pub offer_id: String,
+    /// What it offers, for people: `cpus:2; mem:2048; disk:10000; ports:[9092-10092]`.
+    pub resources: String,
 }
 
 /// What was done with an offer.
@@ -55,11 +55,11 @@ pub struct Evaluation {
 /// A reason, and what it rests on: a tree whose leaves are facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// `mem: 2080 wanted, 512 offered`.
-    pub reason: String,
     /// What makes it so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Refusal>,
+    /// `mem: 2080 wanted, 512 offered`.
+    pub reason: String,
 }
 
 impl Refusal {

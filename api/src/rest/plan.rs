@@ -90,10 +90,10 @@ pub struct Block {
 /// What a block, or a broker, waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wait {
-    /// The kind, for programs.
-    pub reason: WaitReason,
     /// The facts, for people: `orders/7 has ISR {0,2}, min.insync.replicas 2`.
     pub message: String,
+    /// The kind, for programs.
+    pub reason: WaitReason,
 }
 
 impl Wait {
@@ -124,6 +124,8 @@ pub enum WaitReason {
     InSync,
     /// For its task to end.
     Stop,
+    /// For the moment at which its restart hurts nobody (D26).
+    Roll,
     /// A kind this build does not know.
     #[serde(other)]
     Other,

@@ -1,0 +1,212 @@
+//! The REST API from the other side: one typed request per route.
+//!
+//! A refusal is an [`Error::Refused`] with the scheduler's own words. Bodies come back as JSON *values* as well as
+//! types, so that a client older than its scheduler can pass on keys it does not know.
+
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode, Url};
+use serde::de::DeserializeOwned;
+
+use crate::{ids::BrokerId, rest};
+
+mod error;
+
+pub use error::Error;
+
+/// Longest body read, in bytes. A plan of a thousand brokers has a third of a megabyte.
+const BODY_LIMIT: usize = 16 << 20;
+
+/// Where the API is and how to reach it.
+#[derive(Clone)]
+pub struct Options {
+    /// Below which `/v1/…` is: `http://127.0.0.1:8080` or `https://dcos.example/service/kafka` (D46).
+    pub url: String,
+    /// Sent as `Authorization: token=<token>` (S-093).
+    pub token: Option<String>,
+    /// Certificates to trust besides the system's, in PEM (S-095).
+    pub ca_pem: Option<Vec<u8>>,
+    /// How long a request may take in all.
+    pub deadline: Duration,
+}
+
+/// Speaks with one scheduler.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    token: Option<reqwest::header::HeaderValue>,
+    deadline: Duration,
+}
+
+/// A body, typed and as it came.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer<T> {
+    /// As this build understands it.
+    pub body: T,
+    /// As the scheduler said it.
+    pub json: serde_json::Value,
+}
+
+impl Client {
+    /// A client; nothing is sent yet. Installs a provider of TLS for the process if it has none.
+    ///
+    /// # Errors
+    /// The URL, the token or the certificates are not what they must be.
+    pub fn new(options: Options) -> Result<Self, Error> {
+        // Fails only if another thread was first, and then there is one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let invalid = |what, reason: String| Error::Options { what, reason };
+        let base: Url =
+            options.url.parse().map_err(|error| invalid("URL", format!("{:?}: {error}", options.url)))?;
+        if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
+            let reason = format!("{:?} must begin with http:// or https://", options.url);
+            return Err(invalid("URL", reason));
+        }
+        let token = options.token.map(|token| {
+            let mut value: reqwest::header::HeaderValue = format!("token={token}").parse().map_err(|_| {
+                // The token itself is a secret and is not shown.
+                invalid("token", "it holds characters that a header cannot carry".to_owned())
+            })?;
+            value.set_sensitive(true);
+            Ok(value)
+        });
+        let mut builder = reqwest::Client::builder()
+            // A redirect here is a login page, or a service that is not ours.
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(options.deadline);
+        if let Some(pem) = &options.ca_pem {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem)
+                .map_err(|error| invalid("CA certificate", error::chain(&error)))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let http = builder.build().map_err(|error| invalid("HTTP client", error::chain(&error)))?;
+        Ok(Self { http, base, token: token.transpose()?, deadline: options.deadline })
+    }
+
+    /// Where requests go.
+    pub fn url(&self) -> &Url {
+        &self.base
+    }
+
+    /// `GET /v1/connection` (S-088).
+    ///
+    /// # Errors
+    /// See [`Error`]; so for every request below.
+    pub async fn connection(&self) -> Result<Answer<rest::Connection>, Error> {
+        self.get(&["v1", "connection"]).await
+    }
+
+    /// `GET /v1/brokers` (S-098).
+    pub async fn brokers(&self) -> Result<Answer<rest::BrokerList>, Error> {
+        self.get(&["v1", "brokers"]).await
+    }
+
+    /// `GET /v1/brokers/{id}` (D4).
+    pub async fn broker(&self, id: BrokerId) -> Result<Answer<rest::Broker>, Error> {
+        self.get(&["v1", "brokers", &id.to_string()]).await
+    }
+
+    /// `GET /v1/plan`. The 503 of a rollout in progress is no error (S-048).
+    pub async fn plan(&self) -> Result<Answer<rest::Plan>, Error> {
+        let (url, status, body) = self.send(Method::GET, &["v1", "plan"], &[]).await?;
+        if status == StatusCode::SERVICE_UNAVAILABLE
+            && let Ok(answer) = read(&url, &body)
+        {
+            return Ok(answer);
+        }
+        understand(&url, status, &body)
+    }
+
+    /// `GET /v1/plan/status` (S-049).
+    pub async fn plan_active(&self) -> Result<Answer<rest::PlanActive>, Error> {
+        self.get(&["v1", "plan", "status"]).await
+    }
+
+    /// `GET /v1/topics` (S-102).
+    pub async fn topics(&self) -> Result<Answer<Vec<String>>, Error> {
+        self.get(&["v1", "topics"]).await
+    }
+
+    /// `GET /v1/topics/{name}` (S-103).
+    pub async fn topic(&self, name: &str) -> Result<Answer<rest::TopicDescription>, Error> {
+        // These do not survive in a URL's path, and Kafka takes none of them.
+        if matches!(name, "" | "." | "..") {
+            return Err(Error::Options { what: "topic name", reason: format!("{name:?} names no topic") });
+        }
+        self.get(&["v1", "topics", name]).await
+    }
+
+    /// `POST /v1/topics` (S-104). What is `None` the scheduler decides (D41).
+    pub async fn create_topic(
+        &self,
+        name: &str,
+        partitions: Option<u32>,
+        replication: Option<u16>,
+    ) -> Result<Answer<rest::Message>, Error> {
+        let mut query = vec![("name", name.to_owned())];
+        query.extend(partitions.map(|count| ("partitions", count.to_string())));
+        query.extend(replication.map(|count| ("replication", count.to_string())));
+        let (url, status, body) = self.send(Method::POST, &["v1", "topics"], &query).await?;
+        understand(&url, status, &body)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Answer<T>, Error> {
+        let (url, status, body) = self.send(Method::GET, path, &[]).await?;
+        understand(&url, status, &body)
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<(Url, StatusCode, Vec<u8>), Error> {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            // `new` has refused URLs that have no path.
+            segments.pop_if_empty().extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let failed = |error: reqwest::Error| {
+            if error.is_timeout() {
+                Error::Deadline { url: url.clone(), seconds: self.deadline.as_secs() }
+            } else {
+                Error::Unreachable { url: url.clone(), reason: error::chain(&error.without_url()) }
+            }
+        };
+        let mut request = self.http.request(method, url.clone());
+        if let Some(token) = &self.token {
+            request = request.header(reqwest::header::AUTHORIZATION, token);
+        }
+        let mut response = request.send().await.map_err(failed)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > BODY_LIMIT {
+                let reason = format!("the body is longer than {BODY_LIMIT} bytes");
+                return Err(Error::Unreadable { url, reason });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((url, response.status(), body))
+    }
+}
+
+fn understand<T: DeserializeOwned>(url: &Url, status: StatusCode, body: &[u8]) -> Result<Answer<T>, Error> {
+    if status.is_success() { read(url, body) } else { Err(error::refusal(url, status, body)) }
+}
+
+fn read<T: DeserializeOwned>(url: &Url, body: &[u8]) -> Result<Answer<T>, Error> {
+    let unreadable = |error: serde_json::Error| Error::Unreadable {
+        url: url.clone(),
+        reason: format!("{error}; it begins with {}", error::excerpt(body)),
+    };
+    let json: serde_json::Value = serde_json::from_slice(body).map_err(unreadable)?;
+    let body = T::deserialize(&json).map_err(unreadable)?;
+    Ok(Answer { body, json })
+}
+
+#[cfg(test)]
+mod tests;
