@@ -1,1 +1,16 @@
-//! executor
+//! Supervises one Kafka broker JVM on a Mesos agent.
+//!
+//! The pure part decides:
+//! - [`supervisor`]: events in, effects out: when to prepare, start, probe, signal, report and leave;
+//! - [`contract`]: is this launch contract one that can be carried out;
+//! - [`artifact`]: what was fetched into the sandbox, by its marks;
+//! - [`properties`]: contract → `server.properties`;
+//! - [`command`]: contract and artifacts → the JVM's argv and environment.
+//!
+//! `shell` acts: agent, processes, probes, admin endpoint.
+
+pub mod artifact;
+pub mod command;
+pub mod contract;
+pub mod properties;
+pub mod supervisor;

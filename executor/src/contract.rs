@@ -1,0 +1,80 @@
+//! Bytes of `TaskInfo.data` → a launch contract that can be carried out, or everything that is wrong with it.
+
+use std::fmt;
+
+use api::{
+    ids::TaskId,
+    launch::{LaunchContract, Metadata, VERSION, reserved},
+};
+
+/// Everything wrong with a contract, for the task's message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems(pub Vec<String>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the launch contract cannot be carried out: {}", self.0.join("; "))
+    }
+}
+
+/// Reads and checks the contract of task `task_id`.
+///
+/// # Errors
+/// All problems at once; a contract that is no JSON of ours, or newer than [`VERSION`], is the only one then.
+pub fn read(task_id: &str, data: &[u8]) -> Result<LaunchContract, Problems> {
+    let one = |problem: String| Problems(vec![problem]);
+    // Looked at first: a newer contract may well not parse, and then its version is the thing to say.
+    #[derive(serde::Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    if let Ok(Version { version }) = serde_json::from_slice(data)
+        && version > VERSION
+    {
+        return Err(one(format!("it is of version {version}, this executor reads up to {VERSION}")));
+    }
+    let contract: LaunchContract =
+        serde_json::from_slice(data).map_err(|error| one(format!("TaskInfo.data is not one: {error}")))?;
+    let problems = problems(task_id, &contract);
+    if problems.is_empty() { Ok(contract) } else { Err(Problems(problems)) }
+}
+
+fn problems(task_id: &str, contract: &LaunchContract) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut require = |holds: bool, problem: String| {
+        if !holds {
+            problems.push(problem);
+        }
+    };
+    if let Ok(id) = task_id.parse::<TaskId>() {
+        let broker = contract.broker;
+        require(id.broker == broker, format!("broker is {broker}, but the task is {task_id}"));
+    }
+    require(contract.heap_mb > 0, "heap_mb is 0".to_owned());
+    require(contract.port > 0, "port is 0".to_owned());
+    require(contract.api_port > 0, "api_port is 0".to_owned());
+    require(contract.port != contract.api_port, format!("port and api_port are both {}", contract.port));
+    let plain = !matches!(&*contract.volume, "" | "." | "..") && !contract.volume.contains('/');
+    require(plain, format!("volume {:?} is not a plain name", contract.volume));
+    let addresses =
+        [("listen_address", &contract.listen_address), ("advertised_host", &contract.advertised_host)];
+    for (name, address) in addresses {
+        let plain = !address.is_empty()
+            && !address.contains(|char: char| char.is_whitespace() || ",/".contains(char));
+        require(plain, format!("{name} {address:?} is not a host"));
+    }
+    let Metadata::ZooKeeper { connect } = &contract.metadata;
+    require(!connect.is_empty(), "metadata.connect is empty".to_owned());
+    for layer in &contract.layers {
+        for key in layer.properties.keys() {
+            if let Some(instead) = reserved(key) {
+                require(false, format!("{key} (layer {}) is reserved: {instead}", layer.name));
+            }
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+#[path = "contract/tests.rs"]
+pub(crate) mod tests;

@@ -1,0 +1,223 @@
+//! From serving, or anywhere, to the end: the transitions downwards.
+
+use std::{fmt, time::Duration};
+
+use super::{
+    ACKNOWLEDGE_BRIEFLY, ACKNOWLEDGE_WAIT, UNHEALTHY_GRACE,
+    effect::{Effect, ExitCode, Reason, Signal, TaskState, Update},
+    event::End,
+    state::{Done, Phase, State, Step, Task},
+};
+
+/// Why a task ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The scheduler's KILL.
+    Killed,
+    /// The agent ends this executor, or is gone for good.
+    Shutdown(String),
+    /// A signal to the executor.
+    Signalled(&'static str),
+    /// The health check gave it up.
+    Unhealthy(String),
+    /// The JVM ended by itself.
+    Died,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Killed => f.write_str("killed as asked"),
+            Self::Shutdown(reason) => write!(f, "executor shut down ({reason})"),
+            Self::Signalled(signal) => write!(f, "executor ended by {signal}"),
+            Self::Unhealthy(reason) => write!(f, "unhealthy: {reason}"),
+            Self::Died => f.write_str("ended by itself"),
+        }
+    }
+}
+
+impl Ending {
+    fn update(&self, task: &Task, report: &str) -> Update {
+        let state = match self {
+            Self::Killed | Self::Shutdown(_) => TaskState::Killed,
+            Self::Signalled(_) | Self::Unhealthy(_) | Self::Died => TaskState::Failed,
+        };
+        let message = if *self == Self::Died { report.to_owned() } else { format!("{self}; {report}") };
+        let reason = matches!(self, Self::Unhealthy(_)).then_some(Reason::Health);
+        Update { reason, ..task.update(state, message) }
+    }
+
+    /// Whether whoever ends us waits only briefly for the acknowledgement.
+    fn is_hurried(&self) -> bool {
+        matches!(self, Self::Shutdown(_) | Self::Signalled(_))
+    }
+
+    fn done(&self, now: Duration, task: Task, forgotten: bool) -> State {
+        let wait = if self.is_hurried() { ACKNOWLEDGE_BRIEFLY } else { ACKNOWLEDGE_WAIT };
+        State::Done(Done { task: task.id, until: now + wait, acknowledged: false, forgotten })
+    }
+}
+
+/// Every way down but the JVM's own end. `grace`: what KILL or SHUTDOWN brings, else the ending's or the task's own.
+pub(super) fn stop(
+    now: Duration,
+    state: State,
+    ending: Ending,
+    grace: Option<Duration>,
+    killing: bool,
+    out: &mut Vec<Effect>,
+) -> State {
+    match state {
+        State::Idle => {
+            out.push(Effect::Exit(ExitCode::Done));
+            State::Idle
+        }
+        State::Preparing { task, .. } => {
+            out.push(Effect::Update(ending.update(&task, "the broker was not started yet")));
+            ending.done(now, task, true)
+        }
+        State::Starting { mut task, jvm, .. } | State::Running { mut task, jvm } => {
+            let unhealthy = matches!(ending, Ending::Unhealthy(_));
+            let own = if unhealthy { UNHEALTHY_GRACE.min(task.grace) } else { task.grace };
+            let grace = grace.unwrap_or(own);
+            if unhealthy {
+                task.healthy = Some(false);
+            }
+            out.push(Effect::Rest);
+            if killing {
+                out.push(Effect::Update(task.update(TaskState::Killing, ending.to_string())));
+            }
+            out.push(Effect::Note(format!(
+                "stopping {}: {ending}, grace {} s",
+                task.id,
+                grace.as_secs_f64()
+            )));
+            State::Stopping { task, jvm, ending, phase: ask(now, grace, out) }
+        }
+        State::Stopping { task, jvm, ending: first, phase } => {
+            let phase = match (phase, grace) {
+                (Phase::Asked { deadline, asked }, Some(grace)) if now + grace < deadline => {
+                    out.push(Effect::Note(format!("{ending}: grace shortened to {} s", grace.as_secs_f64())));
+                    if grace.is_zero() { force(out) } else { Phase::Asked { deadline: now + grace, asked } }
+                }
+                (phase, _) => phase,
+            };
+            State::Stopping { task, jvm, ending: first, phase }
+        }
+        State::Done(mut done) => {
+            if ending.is_hurried() {
+                done.until = done.until.min(now + ACKNOWLEDGE_BRIEFLY);
+            }
+            State::Done(done)
+        }
+    }
+}
+
+fn ask(now: Duration, grace: Duration, out: &mut Vec<Effect>) -> Phase {
+    if grace.is_zero() {
+        return force(out);
+    }
+    out.push(Effect::Signal(Signal::Term));
+    Phase::Asked { deadline: now + grace, asked: now }
+}
+
+fn force(out: &mut Vec<Effect>) -> Phase {
+    out.push(Effect::Signal(Signal::Kill));
+    Phase::Forced
+}
+
+/// The JVM is gone, asked or not. Its registration goes before anything else: partitions wait for it (D38).
+pub(super) fn exited(now: Duration, state: State, end: End, out: &mut Vec<Effect>) -> State {
+    let (task, jvm, ending, phase) = match state {
+        State::Starting { task, jvm, .. } | State::Running { task, jvm } => {
+            out.push(Effect::Rest);
+            (task, jvm, Ending::Died, None)
+        }
+        State::Stopping { phase: Phase::Sweeping { .. }, .. } => return state,
+        State::Stopping { task, jvm, ending, phase } => (task, jvm, ending, Some(phase)),
+        other => return other,
+    };
+    if let Some(session) = jvm.session {
+        out.push(Effect::Forget { session });
+    }
+    out.push(Effect::Sweep);
+    let how = end.how;
+    let report = match phase {
+        Some(Phase::Asked { asked, .. }) => {
+            format!("the JVM {how} {} after SIGTERM", seconds(now.saturating_sub(asked)))
+        }
+        Some(_) => format!("the JVM {how} after the grace"),
+        None => {
+            let mut report = format!("the JVM {how} after {}", seconds(now.saturating_sub(jvm.since)));
+            if !end.tail.is_empty() {
+                report.push_str(": ");
+                report.push_str(&end.tail.join(" | "));
+            }
+            report
+        }
+    };
+    State::Stopping { task, jvm, ending, phase: Phase::Sweeping { report } }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+pub(super) fn swept(now: Duration, state: State, left: usize, out: &mut Vec<Effect>) -> State {
+    let State::Stopping { task, jvm, ending, phase: Phase::Sweeping { mut report } } = state else {
+        return state;
+    };
+    if left > 0 {
+        out.push(Effect::Warn(format!("{left} processes of {} outlive SIGKILL", task.id)));
+        report.push_str(&format!("; {left} of its processes outlive SIGKILL, stuck in the kernel"));
+    }
+    out.push(Effect::Update(ending.update(&task, &report)));
+    ending.done(now, task, jvm.session.is_none())
+}
+
+pub(super) fn acknowledged(mut state: State, out: &mut Vec<Effect>) -> State {
+    if let State::Done(done) = &mut state {
+        done.acknowledged = true;
+        leave(done, out);
+    }
+    state
+}
+
+/// The dead broker's registration is gone, or could not be deleted: either way there is nothing more to do about it.
+pub(super) fn forgotten(mut state: State, out: &mut Vec<Effect>) -> State {
+    match &mut state {
+        // Faster than the sweep.
+        State::Stopping { jvm, phase: Phase::Sweeping { .. }, .. } => jvm.session = None,
+        State::Done(done) => {
+            done.forgotten = true;
+            leave(done, out);
+        }
+        _ => {}
+    }
+    state
+}
+
+fn leave(done: &Done, out: &mut Vec<Effect>) {
+    if done.acknowledged && done.forgotten {
+        out.push(Effect::Exit(ExitCode::Done));
+    }
+}
+
+pub(super) fn tick(now: Duration, state: State, out: &mut Vec<Effect>) -> State {
+    match state {
+        State::Preparing { task, step: Step::Registration { until, asking: false, shown } } => {
+            out.push(Effect::Look);
+            State::Preparing { task, step: Step::Registration { until, asking: true, shown } }
+        }
+        State::Stopping { task, jvm, ending, phase: Phase::Asked { deadline, .. } } if now >= deadline => {
+            out.push(Effect::Warn(format!("{} ignores SIGTERM beyond its grace: SIGKILL", task.id)));
+            State::Stopping { task, jvm, ending, phase: force(out) }
+        }
+        State::Done(done) if now >= done.until => {
+            let code = if done.acknowledged { ExitCode::Done } else { ExitCode::Unacknowledged };
+            out.push(Effect::Exit(code));
+            State::Done(done)
+        }
+        other => other,
+    }
+}
