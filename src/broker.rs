@@ -1,0 +1,219 @@
+//! A broker: its home (where its data lives), its task (what runs there), its failures, and what was asked of it.
+//!
+//! ```text
+//!            ACCEPT stored            Mesos shows it
+//!   no home ───────────────► Claimed ───────────────► Kept ──► (relaunched here for ever)
+//!      ▲                        │
+//!      └────────────────────────┘ Mesos denies it: error, dropped, gone (never merely unreachable)
+//! ```
+
+use api::ids::{BrokerId, TaskId};
+use mesos::v1;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::event::Timestamp;
+
+/// Identifies a configuration. Derived from its content, so that re-applying an old one is that old one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConfigId(pub Uuid);
+
+/// Identifies one reservation of a home; in the label of every resource reserved for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HomeId(pub Uuid);
+
+/// One broker of the service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Broker {
+    /// Kafka's `broker.id`.
+    pub id: BrokerId,
+    /// Where its data lives; agent, ports, volume and reservation exist together or not at all.
+    pub home: Option<Home>,
+    /// Its newest task, ended or not.
+    pub task: Option<Task>,
+    /// What delays its next launch.
+    pub failures: Failures,
+    /// How often a restart was asked for; part of the launch contract (D31).
+    pub generation: u64,
+}
+
+impl Broker {
+    /// A broker nothing is known of but its number.
+    pub fn new(id: BrokerId) -> Self {
+        Self { id, home: None, task: None, failures: Failures::default(), generation: 0 }
+    }
+
+    /// The task, unless it has ended.
+    pub fn live_task(&self) -> Option<&Task> {
+        self.task.as_ref().filter(|task| !task.condition.is_ended())
+    }
+}
+
+/// The place of a broker: reserved together, from the first launch on (D32).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Home {
+    /// Carried by the reservation's labels.
+    pub id: HomeId,
+    /// How sure we are that Mesos made it.
+    pub hold: Hold,
+    /// The agent it was last seen on. An agent's id may change and keep the volume (mesos-v1-http 5.9).
+    pub agent_id: String,
+    /// The agent's hostname, for people and for placement.
+    pub hostname: String,
+    /// Host that clients are told (D33).
+    pub advertised_host: String,
+    /// Port of the broker.
+    pub port: u16,
+    /// Port of the executor's admin endpoint.
+    pub api_port: u16,
+    /// The persistent volume.
+    pub volume: Volume,
+    /// What is reserved besides ports and volume.
+    pub size: Size,
+}
+
+/// Whether Mesos has shown a home to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// Written ahead of the ACCEPT; may be denied.
+    Claimed,
+    /// Seen in a status or an offer; given up only on an operator's word.
+    Kept,
+}
+
+/// A broker's persistent volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Mesos' persistence id, a UUID.
+    pub persistence_id: Uuid,
+    /// Its size in MB; of a MOUNT disk the whole disk's.
+    pub size_mb: u64,
+}
+
+/// Scalars reserved for a broker and its executor. CPUs in thousandths, memory in MB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// CPUs of the broker's task, in thousandths.
+    pub task_cpus: u64,
+    /// Memory of the broker's task, in MB.
+    pub task_mem: u64,
+    /// CPUs of the executor, in thousandths.
+    pub executor_cpus: u64,
+    /// Memory of the executor, in MB.
+    pub executor_mem: u64,
+}
+
+/// One stay of a broker on its home.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Never reused.
+    pub id: TaskId,
+    /// The configuration it was launched with.
+    pub config: ConfigId,
+    /// The restart generation it was launched with.
+    pub generation: u64,
+    /// When its launch was stored.
+    pub launched_at: Timestamp,
+    /// What is known of it.
+    pub condition: Condition,
+    /// Whether its partitions were seen in sync while it ran (D18). Latched, so that another broker's trouble later
+    /// does not undo this one's block.
+    pub settled: bool,
+    /// The last health verdict reported, if any (S-081).
+    pub healthy: Option<bool>,
+    /// The executor's or Mesos' last words, for people.
+    pub message: String,
+}
+
+/// What is known of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum Condition {
+    /// Stored, perhaps sent; nothing heard.
+    Launching,
+    /// The executor is bringing the broker up.
+    Starting,
+    /// The broker serves.
+    Running,
+    /// A gentle stop is under way.
+    Stopping,
+    /// Its agent is out of sight; it may run and may come back.
+    Unreachable,
+    /// It runs no more, for sure.
+    Ended {
+        /// When that was learned.
+        at: Timestamp,
+    },
+}
+
+impl Condition {
+    /// Whether the task certainly runs no more.
+    pub fn is_ended(self) -> bool {
+        matches!(self, Self::Ended { .. })
+    }
+}
+
+/// Consecutive ends of a broker's tasks, and the delay they earn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failures {
+    /// How many in a row.
+    pub count: u32,
+    /// No launch before this.
+    pub not_before: Timestamp,
+}
+
+/// A task that ran this long has not failed *again*: its end starts a new row.
+const STABLE_MS: u64 = 10 * 60 * 1000;
+/// First delay; the very first end of a row costs none, since most ends are one-off (S-079).
+const BACKOFF_BASE_MS: u64 = 1000;
+/// Longest delay between two launches.
+const BACKOFF_CAP_MS: u64 = 5 * 60 * 1000;
+
+impl Failures {
+    /// One more end at `now` of a task launched at `launched_at`: 0 s, 1 s, 2 s, 4 s … 5 min.
+    pub fn again(self, launched_at: Timestamp, now: Timestamp) -> Self {
+        let count = if now.since(launched_at) >= STABLE_MS { 1 } else { self.count.saturating_add(1) };
+        let delay = match count {
+            0 | 1 => 0,
+            n => BACKOFF_BASE_MS.saturating_mul(1 << (n - 2).min(20)).min(BACKOFF_CAP_MS),
+        };
+        Self { count, not_before: now.plus(delay) }
+    }
+}
+
+/// Whether a state means that the task runs no more, for sure (mesos-v1-http 2.11).
+pub fn is_terminal(state: v1::TaskState) -> bool {
+    use v1::TaskState::*;
+    match state {
+        TaskFinished | TaskFailed | TaskKilled | TaskError | TaskLost | TaskDropped | TaskGone
+        | TaskGoneByOperator => true,
+        TaskStaging | TaskStarting | TaskRunning | TaskKilling | TaskUnreachable | TaskUnknown => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // S-079: recovery in place goes on without limit, at a bounded pace.
+    #[test]
+    fn delay_doubles_up_to_its_cap() {
+        let mut failures = Failures::default();
+        let mut delays = Vec::new();
+        for _ in 0..12 {
+            failures = failures.again(Timestamp(0), Timestamp(1000));
+            delays.push(failures.not_before.since(Timestamp(1000)) / 1000);
+        }
+        assert_eq!(delays, [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+    }
+
+    #[test]
+    fn a_long_run_starts_a_new_row() {
+        let worn = Failures { count: 9, not_before: Timestamp(0) };
+        let fresh = worn.again(Timestamp(0), Timestamp(STABLE_MS));
+        assert_eq!(fresh, Failures { count: 1, not_before: Timestamp(STABLE_MS) });
+    }
+}

@@ -1,0 +1,71 @@
+//! Reservations nobody needs → DESTROY, then UNRESERVE.
+//!
+//! Only homes that were let go on record are returned. A reservation of our role that nobody remembers may be all that
+//! is left of somebody's data (a lost state directory, a restored backup), so it is left alone and shown.
+
+use mesos::{
+    resource::{identity, reservation},
+    v1::{
+        self,
+        offer::{Operation, operation},
+    },
+};
+
+use crate::{event::Timestamp, offer::pool::Pool, state::Stored};
+
+/// How long after its release a home's reservation may still turn up, because the ACCEPT that made it was under way.
+const GRACE_MS: u64 = 10_000;
+/// How long offers are asked for in the hope of finding a released home; seen later, it is returned all the same.
+pub const SEARCH_MS: u64 = 15 * 60_000;
+
+/// What one offer tells about reservations of ours.
+#[derive(Debug, Default)]
+pub struct Cleaning {
+    /// Operations that return them.
+    pub operations: Vec<Operation>,
+    /// What an operator should know.
+    pub remarks: Vec<String>,
+}
+
+/// Returns what the offer holds of released homes, and forgets those it shows to be gone.
+pub fn clean(stored: &mut Stored, offer: &v1::Offer, pool: &mut Pool, now: Timestamp) -> Cleaning {
+    let mut cleaning = Cleaning::default();
+    let agent = &offer.agent_id.value;
+    let homes = pool.homes();
+    stored.released.retain(|home, released| {
+        let gone = released.agent_id == *agent && !homes.contains(home) && now.since(released.since) >= GRACE_MS;
+        !gone
+    });
+    for home in homes {
+        if let Some(released) = stored.released.get_mut(&home) {
+            released.agent_id.clone_from(agent);
+            cleaning.operations.extend(give_back(pool.take_home(home)));
+            cleaning.remarks.push(format!("returning the released home {} of broker {}", home.0, released.broker));
+        } else if !stored.brokers.values().any(|broker| broker.home.as_ref().is_some_and(|h| h.id == home)) {
+            cleaning.remarks.push(format!("reservation of unknown home {} left alone: it may hold data", home.0));
+        }
+    }
+    cleaning
+}
+
+/// Whether offers are still worth asking for.
+pub fn is_searching(stored: &Stored, now: Timestamp) -> bool {
+    stored.released.values().any(|released| now.since(released.since) < SEARCH_MS)
+}
+
+fn give_back(resources: Vec<v1::Resource>) -> Vec<Operation> {
+    let volumes: Vec<_> = resources.iter().filter(|r| identity::is_volume(r)).cloned().collect();
+    let destroy = (!volumes.is_empty()).then(|| Operation {
+        r#type: Some(operation::Type::Destroy.into()),
+        destroy: Some(operation::Destroy { volumes }),
+        ..Default::default()
+    });
+    let unreserve = Operation {
+        r#type: Some(operation::Type::Unreserve.into()),
+        unreserve: Some(operation::Unreserve {
+            resources: resources.into_iter().map(reservation::without_volume).collect(),
+        }),
+        ..Default::default()
+    };
+    destroy.into_iter().chain([unreserve]).collect()
+}

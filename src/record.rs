@@ -1,0 +1,141 @@
+//! State ⇄ stored records: one JSON record per fact, so that a change rewrites only itself.
+//!
+//! | key | content |
+//! |---|---|
+//! | `schema` | version of all the others; never changes meaning |
+//! | `framework` | our id at Mesos |
+//! | `target` | which configuration is wanted |
+//! | `configs/<uuid>` | a whole service configuration; immutable |
+//! | `brokers/<n>` | home, task, failures, wishes of one broker |
+//! | `released/<uuid>` | a home let go, its reservation not yet returned for sure |
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use crate::{
+    broker::{Broker, ConfigId, HomeId},
+    event::{Batch, Records, Write},
+    state::Stored,
+};
+
+/// The schema this build writes and reads.
+pub const SCHEMA: u32 = 1;
+
+/// Why stored records are not usable.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// Written by another version.
+    #[error("the stored state has schema {found}; this version reads {SCHEMA}")]
+    Schema {
+        /// What was found.
+        found: u32,
+    },
+    /// A record does not parse.
+    #[error("stored record {key:?} is not readable")]
+    Unreadable {
+        /// Which.
+        key: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A record that must be there is not, or one is there that means nothing.
+    #[error("the stored state is incomplete: {0}")]
+    Incomplete(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Schema {
+    version: u32,
+}
+
+/// All records of a state.
+pub fn all(stored: &Stored) -> Records {
+    let mut records = Records::new();
+    let mut put = |key: String, value: Vec<u8>| records.insert(key, value);
+    put("schema".to_owned(), json(&Schema { version: SCHEMA }));
+    put("target".to_owned(), json(&stored.target));
+    if let Some(id) = &stored.framework_id {
+        put("framework".to_owned(), json(id));
+    }
+    for (id, config) in &stored.configs {
+        put(format!("configs/{}", id.0), json(config));
+    }
+    for (id, broker) in &stored.brokers {
+        put(format!("brokers/{id}"), json(broker));
+    }
+    for (id, released) in &stored.released {
+        put(format!("released/{}", id.0), json(released));
+    }
+    records
+}
+
+/// What to write so that records of `before` become records of `after`.
+pub fn changes(before: &Records, after: &Records) -> Batch {
+    let puts = after
+        .iter()
+        .filter(|(key, value)| before.get(*key) != Some(value))
+        .map(|(key, value)| Write::Put { key: key.clone(), value: value.clone() });
+    let deletes =
+        before.keys().filter(|key| !after.contains_key(*key)).map(|key| Write::Delete { key: key.clone() });
+    Batch(puts.chain(deletes).collect())
+}
+
+/// The stored state, or `None` where nothing was ever stored.
+pub fn restore(records: &Records) -> Result<Option<Stored>, RestoreError> {
+    let Some(schema) = records.get("schema") else {
+        return match records.keys().next() {
+            None => Ok(None),
+            Some(key) => Err(RestoreError::Incomplete(format!("record {key:?} is there, but no schema"))),
+        };
+    };
+    let found = parse::<Schema>("schema", schema)?.version;
+    if found != SCHEMA {
+        return Err(RestoreError::Schema { found });
+    }
+    let target =
+        records.get("target").ok_or_else(|| RestoreError::Incomplete("record \"target\" is missing".to_owned()))?;
+    let mut stored = Stored {
+        framework_id: records.get("framework").map(|value| parse("framework", value)).transpose()?,
+        target: parse("target", target)?,
+        configs: BTreeMap::new(),
+        brokers: BTreeMap::new(),
+        released: BTreeMap::new(),
+    };
+    for (key, value) in records {
+        match key.split_once('/') {
+            Some(("configs", id)) => {
+                stored.configs.insert(ConfigId(uuid(key, id)?), parse(key, value)?);
+            }
+            Some(("brokers", _)) => {
+                let broker: Broker = parse(key, value)?;
+                stored.brokers.insert(broker.id, broker);
+            }
+            Some(("released", id)) => {
+                stored.released.insert(HomeId(uuid(key, id)?), parse(key, value)?);
+            }
+            Some(_) => return Err(RestoreError::Incomplete(format!("record {key:?} means nothing here"))),
+            None => {}
+        }
+    }
+    if !stored.configs.contains_key(&stored.target) {
+        let message = format!("configuration {}, the target, is missing", stored.target.0);
+        return Err(RestoreError::Incomplete(message));
+    }
+    Ok(Some(stored))
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    // Proof: every map in a record has text keys, and no `Serialize` of ours returns an error.
+    #[expect(clippy::unwrap_used, reason = "proof above")]
+    serde_json::to_vec(value).unwrap()
+}
+
+fn parse<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, RestoreError> {
+    serde_json::from_slice(value).map_err(|source| RestoreError::Unreadable { key: key.to_owned(), source })
+}
+
+fn uuid(key: &str, text: &str) -> Result<Uuid, RestoreError> {
+    text.parse().map_err(|_| RestoreError::Incomplete(format!("record {key:?} is not named by a uuid")))
+}
