@@ -1,1 +1,29 @@
-//! kafka
+//! Kafka from outside: the few things this service asks a cluster, and what it concludes.
+//!
+//! Pure:
+//! - [`frame`]: bytes of a connection ⇄ whole messages (sans-IO);
+//! - [`topic`]: which names Kafka takes, and what a new topic needs;
+//! - [`registration`], [`partition`]: what brokers and controller write into ZooKeeper;
+//! - [`snapshot`]: the cluster at one moment;
+//! - [`availability`]: may a broker be stopped without taking a partition below `min.insync.replicas` (D26).
+//!
+//! With effects:
+//! - [`client`]: one connection to one broker; versions are negotiated (D27), every request has a deadline;
+//! - [`cluster`]: several brokers: who is the controller, what a request is retried on;
+//! - [`zookeeper`]: what is registered there, and removing a dead JVM's registration (D38).
+//!
+//! Message codecs come from the crate `kafka-protocol`, ZooKeeper's protocol from `zookeeper-client`. Nothing in here
+//! knows Mesos, and nothing decides more than [`availability`].
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test ends at the first surprise"))]
+
+pub mod availability;
+pub mod client;
+pub mod cluster;
+pub mod error;
+pub mod frame;
+pub mod partition;
+pub mod registration;
+pub mod snapshot;
+pub mod topic;
+pub mod zookeeper;

@@ -1,0 +1,51 @@
+//! The requests this program makes, and in which of their versions.
+
+use kafka_protocol::{
+    messages::{
+        ApiKey, ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse,
+        DescribeConfigsRequest, DescribeConfigsResponse, MetadataRequest, MetadataResponse,
+    },
+    protocol::{Decodable, Encodable, HeaderVersion},
+};
+
+/// A request with all that asking it takes.
+pub(crate) trait Call: Encodable + HeaderVersion {
+    /// Kafka's number of it.
+    const KEY: i16;
+    /// Kafka's name of it.
+    const NAME: &'static str;
+    /// First and last version we ask in.
+    const VERSIONS: (i16, i16);
+    /// Its answer.
+    type Response: Decodable + HeaderVersion;
+}
+
+impl Call for ApiVersionsRequest {
+    const KEY: i16 = ApiKey::ApiVersions as i16;
+    const NAME: &'static str = "ApiVersions";
+    const VERSIONS: (i16, i16) = (0, 3);
+    type Response = ApiVersionsResponse;
+}
+
+impl Call for MetadataRequest {
+    const KEY: i16 = ApiKey::Metadata as i16;
+    const NAME: &'static str = "Metadata";
+    // Before 4 asking for a topic could create it.
+    const VERSIONS: (i16, i16) = (4, 12);
+    type Response = MetadataResponse;
+}
+
+impl Call for CreateTopicsRequest {
+    const KEY: i16 = ApiKey::CreateTopics as i16;
+    const NAME: &'static str = "CreateTopics";
+    const VERSIONS: (i16, i16) = (2, 7);
+    type Response = CreateTopicsResponse;
+}
+
+impl Call for DescribeConfigsRequest {
+    const KEY: i16 = ApiKey::DescribeConfigs as i16;
+    const NAME: &'static str = "DescribeConfigs";
+    // Version 0, all that Kafka 1.0 has, is not in the codec crate; Kafka 1.1 serves version 1.
+    const VERSIONS: (i16, i16) = (1, 4);
+    type Response = DescribeConfigsResponse;
+}

@@ -1,0 +1,108 @@
+//! What can go wrong while asking a broker.
+
+use std::time::Duration;
+
+use crate::{error::KafkaError, frame};
+
+/// A request that got no answer of use. After any but [`Error::Refused`] and [`Error::Version`] the connection is gone.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No connection.
+    #[error("{address} can't be reached")]
+    Connect {
+        /// Where.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No answer in time.
+    #[error("{address} did not answer {call} within {} ms", .after.as_millis())]
+    Timeout {
+        /// Who.
+        address: String,
+        /// What.
+        call: &'static str,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// The connection broke.
+    #[error("the connection to {address} broke during {call}")]
+    Io {
+        /// Whose.
+        address: String,
+        /// During what.
+        call: &'static str,
+        /// How.
+        source: std::io::Error,
+    },
+    /// The other side hung up: no Kafka, one that wants TLS, or one that is stopping.
+    #[error("{address} closed the connection during {call}")]
+    Closed {
+        /// Who.
+        address: String,
+        /// During what.
+        call: &'static str,
+    },
+    /// The answer is no Kafka frame.
+    #[error("{address} does not speak Kafka's protocol: {call} was answered with something else")]
+    Frame {
+        /// Who.
+        address: String,
+        /// What.
+        call: &'static str,
+        /// What is wrong.
+        source: frame::Error,
+    },
+    /// The answer belongs to another request.
+    #[error("{address} answered request {got} when {call} was request {expected}")]
+    Correlation {
+        /// Who.
+        address: String,
+        /// What.
+        call: &'static str,
+        /// Ours.
+        expected: i32,
+        /// Theirs.
+        got: i32,
+    },
+    /// A message can't be written or read in the version agreed upon.
+    #[error("{call} version {version} with {address} can't be encoded or decoded")]
+    Codec {
+        /// With whom.
+        address: String,
+        /// What.
+        call: &'static str,
+        /// Version agreed upon.
+        version: i16,
+        /// What the codec says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// No version of a request both sides know.
+    #[error("{address} serves {call} in {theirs}, this program speaks versions {} to {}", .ours.0, .ours.1)]
+    Version {
+        /// Who.
+        address: String,
+        /// What.
+        call: &'static str,
+        /// First and last version of ours.
+        ours: (i16, i16),
+        /// Theirs, in words.
+        theirs: String,
+    },
+    /// Kafka answered with an error.
+    #[error("{address} refused {call}")]
+    Refused {
+        /// Who.
+        address: String,
+        /// What.
+        call: &'static str,
+        /// Kafka's error.
+        source: KafkaError,
+    },
+    /// An earlier request on this connection was cut off.
+    #[error("the connection to {address} is gone: an earlier request on it was cut off")]
+    Gone {
+        /// Whose.
+        address: String,
+    },
+}

@@ -1,0 +1,154 @@
+//! CreateTopics on one broker, which must be the controller. [`crate::cluster`] finds it.
+
+use kafka_protocol::{
+    ResponseError,
+    messages::{
+        self, CreateTopicsRequest,
+        create_topics_request::{CreatableTopic, CreatableTopicConfig},
+    },
+    protocol::StrBytes,
+};
+
+use super::{Connection, Error, call::Call};
+use crate::{
+    error::KafkaError,
+    topic::{MAX_PARTITIONS, NewTopic, TopicName},
+};
+
+/// Why a topic was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// There is one of that name (D48).
+    #[error("topic \"{topic}\" already exists")]
+    AlreadyExists {
+        /// Its name.
+        topic: TopicName,
+    },
+    /// Kafka would not tell it from another topic.
+    #[error("topic \"{topic}\" collides with {}: Kafka takes '.' and '_' for the same", .with.join(", "))]
+    Collides {
+        /// The name asked for.
+        topic: TopicName,
+        /// Those that exist.
+        with: Vec<String>,
+    },
+    /// Kafka does not take the name.
+    #[error("the name was refused: {0}")]
+    InvalidName(KafkaError),
+    /// Kafka, or [`MAX_PARTITIONS`], does not take the number of partitions.
+    #[error("{partitions} partitions were refused: {reason}")]
+    InvalidPartitions {
+        /// How many were asked for.
+        partitions: u32,
+        /// In Kafka's words.
+        reason: String,
+    },
+    /// Kafka does not take the replication factor, for example more than there are brokers.
+    #[error("replication {replication} was refused: {reason}")]
+    InvalidReplication {
+        /// What was asked for.
+        replication: u16,
+        /// In Kafka's words.
+        reason: String,
+    },
+    /// Kafka does not take one of the settings.
+    #[error("a setting was refused: {0}")]
+    InvalidConfig(KafkaError),
+    /// The broker asked is not the controller.
+    #[error("{address} is not the controller")]
+    NotController {
+        /// Who was asked.
+        address: String,
+    },
+    /// There is no controller to ask.
+    #[error("Kafka has no controller at the moment; try again in a few seconds")]
+    NoController,
+    /// Kafka refused for another reason.
+    #[error("Kafka refused: {0}")]
+    Refused(KafkaError),
+    /// No answer of use.
+    #[error(transparent)]
+    Call(#[from] Error),
+}
+
+/// A topic as it was created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// Its name.
+    pub name: TopicName,
+    /// How many partitions it has.
+    pub partitions: u32,
+    /// How many replicas each of them has.
+    pub replication: u16,
+}
+
+impl Connection {
+    /// Creates a topic; what `topic` leaves open is filled in for `live` brokers (D41). Returns when the controller
+    /// says that every broker knows of it.
+    ///
+    /// # Errors
+    /// Kafka's refusal by kind, or no answer of use. After [`Error::Timeout`] the topic may exist or appear.
+    pub async fn create_topic(&mut self, topic: &NewTopic, live: usize) -> Result<Created, CreateError> {
+        let (partitions, replication) = topic.counts(live);
+        if partitions > MAX_PARTITIONS {
+            let reason = format!("at most {MAX_PARTITIONS} are created at once");
+            return Err(CreateError::InvalidPartitions { partitions, reason });
+        }
+        let Ok(wire_replication) = i16::try_from(replication) else {
+            let reason = format!("at most {} are possible", i16::MAX);
+            return Err(CreateError::InvalidReplication { replication, reason });
+        };
+        let configs = topic.configs.iter().map(|(name, value)| {
+            CreatableTopicConfig::default()
+                .with_name(StrBytes::from_string(name.clone()))
+                .with_value(Some(StrBytes::from_string(value.clone())))
+        });
+        let wire = CreatableTopic::default()
+            .with_name(wire_name(&topic.name))
+            .with_num_partitions(partitions.cast_signed())
+            .with_replication_factor(wire_replication)
+            .with_configs(configs.collect());
+        // The controller gives up a little before we do, so that its own words reach the user.
+        let patience = i32::try_from(self.timeout.as_millis() * 9 / 10).unwrap_or(i32::MAX);
+        let request = CreateTopicsRequest::default().with_topics(vec![wire]).with_timeout_ms(patience);
+        let response = self.call(|_| request).await?;
+        let result = response.topics.first();
+        let error =
+            result.map(|result| KafkaError::from_code(result.error_code, result.error_message.as_ref()));
+        match error {
+            Some(None) => Ok(Created { name: topic.name.clone(), partitions, replication }),
+            Some(Some(error)) => Err(self.why(topic, partitions, replication, error)),
+            None => {
+                let source = "the answer names no topic".into();
+                let (address, call) = (self.address.clone(), CreateTopicsRequest::NAME);
+                Err(Error::Codec { address, call, version: 0, source }.into())
+            }
+        }
+    }
+
+    fn why(&self, topic: &NewTopic, partitions: u32, replication: u16, error: KafkaError) -> CreateError {
+        // Brokers before 0.10.2 and some errors bring no message; the name must do then.
+        let reason = || error.message.clone().unwrap_or_else(|| error.name.clone());
+        match error.code {
+            code if code == ResponseError::TopicAlreadyExists.code() => {
+                CreateError::AlreadyExists { topic: topic.name.clone() }
+            }
+            code if code == ResponseError::InvalidPartitions.code() => {
+                CreateError::InvalidPartitions { partitions, reason: reason() }
+            }
+            code if code == ResponseError::InvalidReplicationFactor.code() => {
+                CreateError::InvalidReplication { replication, reason: reason() }
+            }
+            code if code == ResponseError::NotController.code() => {
+                CreateError::NotController { address: self.address.clone() }
+            }
+            code if code == ResponseError::InvalidTopicException.code() => CreateError::InvalidName(error),
+            code if code == ResponseError::InvalidConfig.code() => CreateError::InvalidConfig(error),
+            _ => CreateError::Refused(error),
+        }
+    }
+}
+
+pub(super) fn wire_name(name: &TopicName) -> messages::TopicName {
+    messages::TopicName(StrBytes::from_string(name.as_str().to_owned()))
+}

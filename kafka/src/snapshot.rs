@@ -1,0 +1,115 @@
+//! The cluster at one moment, as its controller's broker tells it. A snapshot too old means: not known.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+/// What the cluster looked like. Made by [`crate::cluster::Cluster::snapshot`]; plain data for everybody else.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Snapshot {
+    /// When the asking began, in milliseconds since 1970; the answer is not older.
+    pub taken_at: u64,
+    /// The active controller's broker, where there is one.
+    pub controller: Option<u32>,
+    /// Brokers that are alive, and where clients reach them (`host:port`).
+    pub brokers: BTreeMap<u32, String>,
+    /// All topics, internal ones included.
+    pub topics: BTreeMap<String, Topic>,
+}
+
+/// One topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// `min.insync.replicas`, at least 1; or why this topic is not known well enough to say.
+    pub min_isr: Result<u32, String>,
+    /// Kafka's own, such as `__consumer_offsets`.
+    pub internal: bool,
+    /// Its partitions.
+    pub partitions: BTreeMap<u32, Partition>,
+}
+
+/// One partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// Who should have it, the preferred leader first.
+    pub replicas: Vec<u32>,
+    /// Who has all of it. Kafka keeps the last member listed even when it is down.
+    pub isr: BTreeSet<u32>,
+    /// Who leads it, if anyone.
+    pub leader: Option<u32>,
+}
+
+impl Partition {
+    /// Whether a replica is missing from the in-sync ones.
+    pub fn under_replicated(&self) -> bool {
+        self.replicas.iter().any(|replica| !self.isr.contains(replica))
+    }
+}
+
+/// Names one partition; printed `orders/7`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartitionId {
+    /// Its topic.
+    pub topic: String,
+    /// Its number.
+    pub partition: u32,
+}
+
+impl fmt::Display for PartitionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+impl Snapshot {
+    /// All partitions with their topics.
+    pub fn partitions(&self) -> impl Iterator<Item = (PartitionId, &Topic, &Partition)> {
+        self.topics.iter().flat_map(|(name, topic)| {
+            topic.partitions.iter().map(move |(number, partition)| {
+                (PartitionId { topic: name.clone(), partition: *number }, topic, partition)
+            })
+        })
+    }
+
+    /// Partitions some replica of which is not in sync (S-119).
+    pub fn under_replicated(&self) -> Vec<PartitionId> {
+        let under = self.partitions().filter(|(_, _, partition)| partition.under_replicated());
+        under.map(|(id, _, _)| id).collect()
+    }
+
+    /// Partitions of which this broker should be an in-sync replica but is not; none left means it has caught up (D18).
+    pub fn lagging(&self, broker: u32) -> Vec<PartitionId> {
+        let lagging = self.partitions().filter(|(_, _, partition)| {
+            partition.replicas.contains(&broker) && !partition.isr.contains(&broker)
+        });
+        lagging.map(|(id, _, _)| id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(replicas: &[u32], isr: &[u32]) -> Partition {
+        let isr: BTreeSet<u32> = isr.iter().copied().collect();
+        Partition { replicas: replicas.to_vec(), leader: isr.first().copied(), isr }
+    }
+
+    /// D18, S-119
+    #[test]
+    fn who_lags() {
+        let partitions = BTreeMap::from([
+            (0, partition(&[0, 1, 2], &[0, 1, 2])),
+            (1, partition(&[0, 1, 2], &[0, 2])),
+            (2, partition(&[2, 0], &[0])),
+        ]);
+        let topic = Topic { min_isr: Ok(2), internal: false, partitions };
+        let snapshot = Snapshot { topics: BTreeMap::from([("t".into(), topic)]), ..Default::default() };
+        let names = |ids: Vec<PartitionId>| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names(snapshot.under_replicated()), ["t/1", "t/2"]);
+        assert_eq!(names(snapshot.lagging(0)), [""; 0]);
+        assert_eq!(names(snapshot.lagging(1)), ["t/1"]);
+        assert_eq!(names(snapshot.lagging(2)), ["t/2"]);
+    }
+}

@@ -1,0 +1,304 @@
+//! What Kafka keeps in ZooKeeper, read; and a dead JVM's registration, removed (D38).
+//!
+//! A [`ZooKeeper`] connects at the first question, again by itself when the connection or its session ends, and never
+//! blocks longer than its limit. All it does may be done twice, so what a broken connection leaves open is asked again.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::Mutex;
+use zookeeper_client::{Client, SessionState, Stat};
+
+pub use self::error::{Error, InvalidConnect};
+use crate::{
+    partition::{self, PartitionState},
+    registration::{self, Owner, Registration},
+};
+
+mod connect;
+mod error;
+
+/// The active controller's node.
+pub const CONTROLLER: &str = "/controller";
+const IDS: &str = "/brokers/ids";
+const TOPICS: &str = "/brokers/topics";
+
+/// Longest a question takes unless [`ZooKeeper::limit`] says otherwise.
+pub const LIMIT: Duration = Duration::from_secs(5);
+
+/// Kafka's part of an ensemble. Cheap to make; one per process is enough.
+#[derive(Debug)]
+pub struct ZooKeeper {
+    connect: String,
+    session_timeout: Duration,
+    limit: Duration,
+    client: Mutex<Option<Client>>,
+}
+
+/// Who the controller is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Controller {
+    /// Its broker.
+    pub broker: u32,
+    /// The session that keeps it so.
+    pub owner: Owner,
+}
+
+/// A topic as ZooKeeper has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicState {
+    /// Partition to replicas, the preferred leader first.
+    pub assignment: BTreeMap<u32, Vec<i32>>,
+    /// Each partition's state. One just created has none until the controller has written it.
+    pub states: BTreeMap<u32, PartitionState>,
+}
+
+/// What became of a node that was to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// It is gone, by this call.
+    Yes,
+    /// It was not there.
+    Absent,
+    /// It belongs to another session (0: to none), so it stays.
+    OwnedBy(Owner),
+}
+
+/// Where a broker registers.
+pub fn registration_path(broker: u32) -> String {
+    format!("{IDS}/{broker}")
+}
+
+impl ZooKeeper {
+    /// Kafka at `connect`: `host:port[,host:port…][/chroot]`, as in `zookeeper.connect`. `session_timeout` is how long a
+    /// server that fell silent is believed in. Connects later.
+    ///
+    /// # Errors
+    /// Where `connect` is not of that form; all that is wrong with it.
+    pub fn new(connect: &str, session_timeout: Duration) -> Result<Self, InvalidConnect> {
+        connect::check(connect)?;
+        Ok(Self { connect: connect.to_owned(), session_timeout, limit: LIMIT, client: Mutex::new(None) })
+    }
+
+    /// The same with another limit for each question.
+    #[must_use]
+    pub fn limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// The connection string it was made with.
+    pub fn connection_string(&self) -> &str {
+        &self.connect
+    }
+
+    /// All live brokers' registrations, by id. None where Kafka was never there.
+    ///
+    /// # Errors
+    /// No answer of use, or a registration that can't be read.
+    pub async fn registrations(&self) -> Result<BTreeMap<u32, Registration>, Error> {
+        self.within("list registrations", |client: Client| async move {
+            let children = absent_is_empty(client.list_children(IDS).await)?;
+            let ids: Vec<u32> = children.iter().filter_map(|child| child.parse().ok()).collect();
+            // Requests leave when they are made, so all are under way before the first is waited for.
+            let asked: Vec<_> = ids.iter().map(|id| client.get_data(&registration_path(*id))).collect();
+            let mut found = BTreeMap::new();
+            for (id, node) in ids.into_iter().zip(asked) {
+                if let Some((data, stat)) = absent_is_none(node.await)? {
+                    found.insert(id, (data, stat));
+                }
+            }
+            Ok(found)
+        })
+        .await?
+        .into_iter()
+        .map(|(id, (data, stat))| Ok((id, read(id, &data, stat)?)))
+        .collect()
+    }
+
+    /// One broker's registration, `None` where it has none.
+    ///
+    /// # Errors
+    /// No answer of use, or a registration that can't be read.
+    pub async fn registration(&self, broker: u32) -> Result<Option<Registration>, Error> {
+        let node = self.node("read a registration", &registration_path(broker)).await?;
+        node.map(|(data, stat)| read(broker, &data, stat)).transpose()
+    }
+
+    /// The active controller, `None` where there is none.
+    ///
+    /// # Errors
+    /// No answer of use, or a node that can't be read.
+    pub async fn controller(&self) -> Result<Option<Controller>, Error> {
+        #[derive(serde::Deserialize)]
+        struct Record {
+            brokerid: i64,
+        }
+        let Some((data, stat)) = self.node("read the controller", CONTROLLER).await? else { return Ok(None) };
+        let record: Record = serde_json::from_slice(&data).map_err(|error| malformed(CONTROLLER, error))?;
+        // A KRaft controller that took over a migrating cluster writes −1 at times.
+        let broker = u32::try_from(record.brokerid).ok();
+        Ok(broker.map(|broker| Controller { broker, owner: Owner(stat.ephemeral_owner) }))
+    }
+
+    /// All topics' names, sorted. None where Kafka was never there.
+    ///
+    /// # Errors
+    /// No answer of use.
+    pub async fn topics(&self) -> Result<Vec<String>, Error> {
+        let list = |client: Client| async move { absent_is_empty(client.list_children(TOPICS).await) };
+        let mut topics = self.within("list topics", list).await?;
+        topics.sort_unstable();
+        Ok(topics)
+    }
+
+    /// One topic with its partitions' states (S-103), `None` where there is no such topic.
+    ///
+    /// # Errors
+    /// No answer of use, or a node that can't be read.
+    pub async fn topic(&self, topic: &str) -> Result<Option<TopicState>, Error> {
+        let path = format!("{TOPICS}/{topic}");
+        let Some((data, _)) = self.node("read a topic", &path).await? else { return Ok(None) };
+        let assignment = partition::parse_assignment(&data).map_err(|error| malformed(&path, error))?;
+        let state_path = |number: &u32| format!("{path}/partitions/{number}/state");
+        let (partitions, node_path) = (&assignment, &state_path);
+        let nodes = self
+            .within("read a topic's partitions", |client: Client| async move {
+                let asked: Vec<_> =
+                    partitions.keys().map(|number| (*number, client.get_data(&node_path(number)))).collect();
+                let mut found = Vec::new();
+                for (number, node) in asked {
+                    if let Some((data, _)) = absent_is_none(node.await)? {
+                        found.push((number, data));
+                    }
+                }
+                Ok(found)
+            })
+            .await?;
+        let mut states = BTreeMap::new();
+        for (number, data) in nodes {
+            let state = partition::parse_state(&data);
+            states.insert(number, state.map_err(|error| malformed(&state_path(&number), error))?);
+        }
+        Ok(Some(TopicState { assignment, states }))
+    }
+
+    /// Deletes the ephemeral node at `path` ([`registration_path`], [`CONTROLLER`]) if `owner` keeps it (D38).
+    ///
+    /// ZooKeeper can't compare the owner itself, only the content's version; so between our look and our deletion that
+    /// session must not end *and* another write the node anew. Callers know the owner's JVM dead and start the next
+    /// one only after this returns.
+    ///
+    /// # Errors
+    /// No answer of use; the node may then be there or not, and the call can be repeated.
+    pub async fn delete_if_owner(&self, path: &str, owner: Owner) -> Result<Deleted, Error> {
+        self.within("delete a node", |client: Client| async move {
+            let Some(stat) = client.check_stat(path).await? else { return Ok(Deleted::Absent) };
+            if stat.ephemeral_owner != owner.0 || owner.0 == 0 {
+                return Ok(Deleted::OwnedBy(Owner(stat.ephemeral_owner)));
+            }
+            // A request made without a connection would be kept and sent whenever there is one again: too late.
+            if client.state() != SessionState::SyncConnected {
+                return Err(zookeeper_client::Error::ConnectionLoss);
+            }
+            match client.delete(path, Some(stat.version)).await {
+                Ok(()) => Ok(Deleted::Yes),
+                Err(zookeeper_client::Error::NoNode) => Ok(Deleted::Absent),
+                // Written again since: look again.
+                Err(zookeeper_client::Error::BadVersion) => Err(zookeeper_client::Error::ConnectionLoss),
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
+    async fn node(&self, doing: &'static str, path: &str) -> Result<Option<(Vec<u8>, Stat)>, Error> {
+        self.within(doing, |client: Client| async move { absent_is_none(client.get_data(path).await) }).await
+    }
+
+    /// Runs `work` within the limit, connecting first where needed; again after the connection or session was lost.
+    async fn within<T, F>(&self, doing: &'static str, work: impl Fn(Client) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, zookeeper_client::Error>>,
+    {
+        let started = Instant::now();
+        let mut last = None;
+        let attempts = async {
+            loop {
+                let attempt = match self.client().await {
+                    Ok(client) => work(client).await,
+                    Err(error) => Err(error),
+                };
+                match attempt {
+                    Err(error) if lost(&error) => last = Some(error),
+                    result => return result,
+                }
+                // Refused connections fail at once; a little patience keeps this from spinning.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        match tokio::time::timeout(self.limit, attempts).await {
+            Ok(result) => {
+                result.map_err(|source| Error::Failed { connect: self.connect.clone(), doing, source })
+            }
+            Err(_) => {
+                let (connect, after) = (self.connect.clone(), started.elapsed());
+                Err(Error::Timeout { connect, doing, after, source: last })
+            }
+        }
+    }
+
+    /// The client there is, or a new one where its session has ended.
+    async fn client(&self) -> Result<Client, zookeeper_client::Error> {
+        let mut slot = self.client.lock().await;
+        if let Some(client) = slot.as_ref().filter(|client| !client.state().is_terminated()) {
+            return Ok(client.clone());
+        }
+        *slot = None;
+        let connector = Client::connector().with_session_timeout(self.session_timeout).with_fail_eagerly();
+        let client = connector.connect(&self.connect).await?;
+        *slot = Some(client.clone());
+        Ok(client)
+    }
+}
+
+/// What the next attempt may mend.
+fn lost(error: &zookeeper_client::Error) -> bool {
+    use zookeeper_client::Error as E;
+    matches!(
+        error,
+        E::ConnectionLoss
+            | E::SessionExpired
+            | E::SessionMoved
+            | E::ClientClosed
+            | E::NoHosts
+            | E::Timeout
+            | E::Throttled
+    )
+}
+
+fn absent_is_none<T>(
+    result: Result<T, zookeeper_client::Error>,
+) -> Result<Option<T>, zookeeper_client::Error> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(zookeeper_client::Error::NoNode) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn absent_is_empty(
+    result: Result<Vec<String>, zookeeper_client::Error>,
+) -> Result<Vec<String>, zookeeper_client::Error> {
+    Ok(absent_is_none(result)?.unwrap_or_default())
+}
+
+fn read(broker: u32, data: &[u8], stat: Stat) -> Result<Registration, Error> {
+    registration::parse(broker, data, Owner(stat.ephemeral_owner))
+        .map_err(|error| malformed(&registration_path(broker), error))
+}
+
+fn malformed(path: &str, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Malformed { path: path.to_owned(), source: Box::new(source) }
+}
