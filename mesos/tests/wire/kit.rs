@@ -5,6 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use prost_reflect::{DynamicMessage, ReflectMessage as _};
 use serde_json::Value;
 
 /// A line of a session.
@@ -88,4 +89,24 @@ pub(crate) fn shortest_doubles(json: &str) -> String {
         out.push(character);
     }
     out
+}
+
+/// The fields of a message and everything inside it that its definition does not have.
+pub(crate) fn unknown_fields(message: &DynamicMessage, found: &mut Vec<String>) {
+    let descriptor = message.descriptor();
+    found.extend(
+        message.unknown_fields().map(|field| format!("{} {}", descriptor.full_name(), field.number())),
+    );
+    for (_, value) in message.fields() {
+        match value {
+            prost_reflect::Value::Message(message) => unknown_fields(message, found),
+            prost_reflect::Value::List(items) => {
+                items
+                    .iter()
+                    .filter_map(prost_reflect::Value::as_message)
+                    .for_each(|item| unknown_fields(item, found));
+            }
+            _ => {}
+        }
+    }
 }
