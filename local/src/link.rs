@@ -5,8 +5,8 @@
 //! round in the agent. A link behaves like the socket it stands for: it keeps order, it may break at any moment with
 //! messages still in it, and a broken link loses them. Whoever needs an answer asks again after re-registration.
 //!
-//! Resources travel in post-format (`reservations`) and, where they belong to a task, executor or operation, with
-//! `allocation_info`.
+//! Resources travel in post-format (`reservations`): those of tasks and executors with `allocation_info`, those of
+//! operations and agents without.
 
 use mesos::v1;
 

@@ -1,0 +1,1 @@
+//! What an operator sees (mesos-v1-http §9): pure functions of a [`Master`](super::Master).
