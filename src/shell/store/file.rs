@@ -1,0 +1,135 @@
+//! State in a directory of this machine: `file:///directory` (D21).
+//!
+//! One file holds all records; a batch writes the next one beside it, syncs, renames and syncs the directory, so that
+//! the file is always one whole batch, whatever is killed or loses power when. State is a few kilobytes per broker: to
+//! write it whole is cheaper than a log with its compaction. The operating system holds the lock, so that a killed
+//! scheduler leaves none behind.
+
+mod format;
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use nix::fcntl::{Flock, FlockArg};
+
+use super::{Batch, Records, Store, StoreError, apply};
+
+/// A directory with one state file, locked for as long as this value lives.
+#[derive(Debug)]
+pub struct FileStore {
+    directory: Arc<Directory>,
+    /// What the file holds.
+    records: Records,
+}
+
+/// The locked directory.
+#[derive(Debug)]
+struct Directory {
+    path: PathBuf,
+    _lock: Flock<File>,
+}
+
+impl FileStore {
+    /// Opens the directory, making it if need be, takes its lock, and reads its state. Blocks for some milliseconds.
+    ///
+    /// # Errors
+    /// It cannot be made or read, another scheduler holds it, or its state is not ours or damaged.
+    pub fn open(path: &Path) -> Result<FileStore, StoreError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at("create directory", path))?;
+        let lock = lock(path)?;
+        let directory = Directory { path: path.to_owned(), _lock: lock };
+        let records = directory.read()?;
+        Ok(FileStore { directory: Arc::new(directory), records })
+    }
+}
+
+impl Store for FileStore {
+    async fn load(&mut self) -> Result<Records, StoreError> {
+        Ok(self.records.clone())
+    }
+
+    async fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        if batch.0.is_empty() {
+            return Ok(());
+        }
+        let mut records = self.records.clone();
+        apply(&mut records, batch);
+        let bytes = format::encode(&records);
+        let directory = Arc::clone(&self.directory);
+        // A sync takes milliseconds on a good disk and seconds on a bad one: not on a thread that serves others.
+        let written = tokio::task::spawn_blocking(move || directory.write(&bytes)).await;
+        written.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        self.records = records;
+        Ok(())
+    }
+}
+
+impl Directory {
+    fn state(&self) -> PathBuf {
+        self.path.join("state")
+    }
+
+    fn read(&self) -> Result<Records, StoreError> {
+        let path = self.state();
+        let mut bytes = Vec::new();
+        match File::open(&path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+            Ok(_) => format::decode(&bytes).map_err(|error| error.at(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Records::new()),
+            Err(error) => Err(at("read", &path)(error)),
+        }
+    }
+
+    /// Replaces the state file by `bytes`, durably.
+    fn write(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        let next = self.path.join("state.next");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let write = || {
+            let mut file = options.open(&next)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().map_err(at("write", &next))?;
+        std::fs::rename(&next, self.state()).map_err(at("rename", &next))?;
+        // Without this the rename itself may be lost with the power.
+        File::open(&self.path).and_then(|dir| dir.sync_all()).map_err(at("sync", &self.path))
+    }
+}
+
+/// Takes the directory's lock and leaves our process id in it, for the message of whoever comes second.
+fn lock(directory: &Path) -> Result<Flock<File>, StoreError> {
+    let path = directory.join("lock");
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(&path).map_err(at("open", &path))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(mut lock) => {
+            let written = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+            written.map_err(at("write", &path))?;
+            Ok(lock)
+        }
+        Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
+            let mut holder = String::new();
+            // Who it is, is a help; that it is, is certain.
+            let _ = file.read_to_string(&mut holder);
+            let holder = match holder.trim() {
+                "" => "another process".to_owned(),
+                pid => format!("process {pid}"),
+            };
+            Err(StoreError::Locked { path: directory.to_owned(), holder })
+        }
+        Err((_, errno)) => Err(at("lock", &path)(errno.into())),
+    }
+}
+
+fn at(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| StoreError::Io { what, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    io::{BufRead as _, BufReader},
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Stdio},
+};
+
+use super::*;
+use crate::{event::Write, shell::store::conformance};
+
+fn put(key: &str, value: String) -> Write {
+    Write::Put { key: key.into(), value: value.into() }
+}
+
+#[tokio::test]
+async fn conforms() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("made/on/demand");
+    conformance::check(|| FileStore::open(&path).unwrap()).await;
+}
+
+#[tokio::test]
+async fn nobody_else_can_read_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("state-of-kafka");
+    let mut store = FileStore::open(&path).unwrap();
+    store.commit(&Batch(vec![put("a", "1".into())])).await.unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o700);
+    assert_eq!((mode(&path.join("state")), mode(&path.join("lock"))), (0o600, 0o600));
+}
+
+#[test]
+fn a_second_scheduler_is_told_who_is_there() {
+    let temp = tempfile::tempdir().unwrap();
+    let first = FileStore::open(temp.path()).unwrap();
+    let error = FileStore::open(temp.path()).unwrap_err().to_string();
+    assert!(error.contains(&format!("in use by process {}", std::process::id())), "{error}");
+    drop(first);
+    FileStore::open(temp.path()).unwrap();
+}
+
+#[test]
+fn a_foreign_or_damaged_file_is_named_and_left_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("state");
+    for (content, says) in [("my diary", "is not a state file"), ("kafka-scheduler-state 1 00\nx", "is damaged")] {
+        std::fs::write(&path, content).unwrap();
+        let error = FileStore::open(temp.path()).unwrap_err().to_string();
+        assert!(error.contains(says) && error.contains(path.to_str().unwrap()), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_named() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let error = FileStore::open(&file.join("below")).unwrap_err();
+    assert!(error.to_string().starts_with("cannot create directory"), "{error}");
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[tokio::test]
+async fn a_failed_write_keeps_the_state_before_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut store = FileStore::open(temp.path()).unwrap();
+    store.commit(&Batch(vec![put("a", "1".into())])).await.unwrap();
+    // A directory in the way fails the write, also for root.
+    std::fs::create_dir(temp.path().join("state.next")).unwrap();
+    let error = store.commit(&Batch(vec![put("a", "2".into())])).await.unwrap_err();
+    assert!(error.to_string().starts_with("cannot write"), "{error}");
+    drop(store);
+    std::fs::remove_dir(temp.path().join("state.next")).unwrap();
+    assert_eq!(FileStore::open(temp.path()).unwrap().load().await.unwrap()["a"], b"1");
+}
+
+const CHILD_DIRECTORY: &str = "FILE_STORE_CRASH_TEST_DIRECTORY";
+
+/// Not a test of its own: the child of the test below, which commits batch after batch until it is killed.
+#[tokio::test]
+async fn writer_of_the_crash_test() {
+    let Some(directory) = std::env::var_os(CHILD_DIRECTORY) else { return };
+    let mut store = FileStore::open(Path::new(&directory)).unwrap();
+    let records = store.load().await.unwrap();
+    let first = records.get("a").map_or(0, |n| String::from_utf8_lossy(n).trim().parse::<u64>().unwrap());
+    for n in first + 1.. {
+        // Sizes differ, so that a mixture of two batches could not pass for one.
+        let value = format!("{n}{}", " ".repeat((n % 97) as usize * 50));
+        store.commit(&Batch(["a", "b", "c"].map(|key| put(key, value.clone())).into())).await.unwrap();
+        println!("committed {n}");
+    }
+}
+
+/// Killed at any moment, the file holds one whole batch: the last one acknowledged or the one after it.
+#[tokio::test]
+async fn kill_9_leaves_one_whole_batch() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut last = 0;
+    for round in 0..25 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["shell::store::file::tests::writer_of_the_crash_test", "--exact", "--nocapture"])
+            .env(CHILD_DIRECTORY, temp.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut committed = lines.filter_map(|line| line.strip_prefix("committed ")?.parse::<u64>().ok());
+        // After a different number of commits each time, and at whatever point of the next one that happens to be.
+        last = committed.by_ref().take(1 + round % 7).last().expect("the child commits");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What it had acknowledged before it died counts too.
+        last = committed.last().unwrap_or(last);
+
+        let records = FileStore::open(temp.path()).unwrap().load().await.unwrap();
+        let found: u64 = String::from_utf8_lossy(&records["a"]).trim().parse().unwrap();
+        assert!(found == last || found == last + 1, "acknowledged {last}, found {found}");
+        assert!(records.len() == 3 && records["a"] == records["b"] && records["b"] == records["c"]);
+    }
+    assert!(last >= 25);
+}
