@@ -33,16 +33,21 @@ pub fn clean(stored: &mut Stored, offer: &v1::Offer, pool: &mut Pool, now: Times
     let agent = &offer.agent_id.value;
     let homes = pool.homes();
     stored.released.retain(|home, released| {
-        let gone = released.agent_id == *agent && !homes.contains(home) && now.since(released.since) >= GRACE_MS;
+        let gone =
+            released.agent_id == *agent && !homes.contains(home) && now.since(released.since) >= GRACE_MS;
         !gone
     });
     for home in homes {
         if let Some(released) = stored.released.get_mut(&home) {
             released.agent_id.clone_from(agent);
             cleaning.operations.extend(give_back(pool.take_home(home)));
-            cleaning.remarks.push(format!("returning the released home {} of broker {}", home.0, released.broker));
+            cleaning
+                .remarks
+                .push(format!("returning the released home {} of broker {}", home.0, released.broker));
         } else if !stored.brokers.values().any(|broker| broker.home.as_ref().is_some_and(|h| h.id == home)) {
-            cleaning.remarks.push(format!("reservation of unknown home {} left alone: it may hold data", home.0));
+            cleaning
+                .remarks
+                .push(format!("reservation of unknown home {} left alone: it may hold data", home.0));
         }
     }
     cleaning

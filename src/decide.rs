@@ -79,9 +79,8 @@ fn reconcile(state: &mut State, now: Timestamp, effects: &mut Effects) {
 
 /// The brokers to launch now: those with a home first, since their data is waiting, then the next new one.
 pub fn needs(state: &State, now: Timestamp) -> Vec<Need> {
-    let ready = |broker: &&crate::broker::Broker| {
-        broker.live_task().is_none() && broker.failures.not_before <= now
-    };
+    let ready =
+        |broker: &&crate::broker::Broker| broker.live_task().is_none() && broker.failures.not_before <= now;
     let at_home = plan::wanted(state)
         .filter(ready)
         .filter_map(|broker| Some(Need::AtHome(broker.id, broker.home.clone()?)));
@@ -150,7 +149,9 @@ fn find_ended(state: &mut State, pool: &Pool, now: Timestamp, effects: &mut Effe
                 && task.condition == Condition::Unreachable
                 && offered
             {
-                effects.notes.push(format!("broker {}: task {} has ended: its home is offered", broker.id, task.id));
+                effects
+                    .notes
+                    .push(format!("broker {}: task {} has ended: its home is offered", broker.id, task.id));
                 task.condition = Condition::Ended { at: now };
                 broker.failures = broker.failures.again(task.launched_at, now);
             }
@@ -218,7 +219,11 @@ fn suppress_or_revive(state: &mut State, now: Timestamp, effects: &mut Effects) 
     let wanted = !needs.is_empty() || clean::is_searching(&state.stored, now);
     let r#type = match &state.offer_flow {
         OfferFlow::Suppressed if !wanted => return,
-        OfferFlow::Revived { needs: before, at } if wanted && *before == needs && now.since(*at) < REVIVE_MS => return,
+        OfferFlow::Revived { needs: before, at }
+            if wanted && *before == needs && now.since(*at) < REVIVE_MS =>
+        {
+            return;
+        }
         _ if wanted => {
             state.offer_flow = OfferFlow::Revived { needs, at: now };
             call::Type::Revive

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use mesos::v1;
 
 /// Milliseconds since the Unix epoch. Comes in as an argument everywhere; the core reads no clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 

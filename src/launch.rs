@@ -33,7 +33,13 @@ const ARCHIVES: [&str; 7] = [".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tbz2", ".t
 /// The operations that launch `task` on `placed`, in their order of life, for one ACCEPT.
 pub fn operations(placed: &Placed, task: &Task, service: &Service) -> Vec<Operation> {
     if !placed.fresh {
-        return vec![launch_operation(task_info(placed, task, service, placed.task.clone(), placed.executor.clone()))];
+        return vec![launch_operation(task_info(
+            placed,
+            task,
+            service,
+            placed.task.clone(),
+            placed.executor.clone(),
+        ))];
     }
     let reserved = |resources: &[v1::Resource]| -> Vec<_> {
         resources.iter().map(|resource| reserve(resource, &placed.home, task, service)).collect()
@@ -116,9 +122,7 @@ fn task_info(
             (launch::LABEL_GENERATION, task.generation.to_string()),
         ])),
         discovery: Some(discovery(task.id, home)),
-        kill_policy: Some(v1::KillPolicy {
-            grace_period: Some(duration(service.brokers.kill_grace_secs)),
-        }),
+        kill_policy: Some(v1::KillPolicy { grace_period: Some(duration(service.brokers.kill_grace_secs)) }),
         ..Default::default()
     }
 }

@@ -72,11 +72,7 @@ impl Scheduler {
     ///
     /// # Errors
     /// When the records cannot be read; nothing may be launched then.
-    pub fn restore(
-        service: Service,
-        records: &Records,
-        seed: u64,
-    ) -> Result<(Self, Effects), RestoreError> {
+    pub fn restore(service: Service, records: &Records, seed: u64) -> Result<(Self, Effects), RestoreError> {
         let (stored, refused, notes) = match record::restore(records)? {
             None => (first(service), Vec::new(), vec!["nothing stored yet: a new service".to_owned()]),
             Some(stored) => retarget(stored, service),
@@ -111,7 +107,8 @@ impl Scheduler {
 
     /// Where to ask Kafka for a snapshot; `None` while no broker serves.
     pub fn wants_kafka(&self) -> Option<KafkaQuestion> {
-        let serving = |broker: &&Broker| broker.live_task().is_some_and(|t| t.condition == Condition::Running);
+        let serving =
+            |broker: &&Broker| broker.live_task().is_some_and(|t| t.condition == Condition::Running);
         let brokers = self.state.stored.brokers.values().filter(serving);
         let bootstrap: Vec<_> = brokers
             .filter_map(|broker| broker.home.as_ref())
@@ -207,3 +204,6 @@ fn add_brokers(stored: &mut Stored) {
         stored.brokers.entry(id).or_insert_with(|| Broker::new(id));
     }
 }
+
+#[cfg(test)]
+mod tests;

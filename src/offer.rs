@@ -115,7 +115,10 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AgentTaken { by } => {
-                write!(f, "broker {by} lives on this agent, and PLACEMENT_STRATEGY=NODE wants one broker per agent")
+                write!(
+                    f,
+                    "broker {by} lives on this agent, and PLACEMENT_STRATEGY=NODE wants one broker per agent"
+                )
             }
             Self::Maintenance => f.write_str("maintenance is scheduled for this agent"),
             Self::TooLittle { what, wanted, offered } => {
@@ -127,7 +130,10 @@ impl fmt::Display for Refusal {
             Self::PortTaken { port, variable } => write!(f, "port {port} ({variable}) is not offered"),
             Self::TooFewPorts { offered } => write!(f, "two ports are needed, {offered} offered"),
             Self::HomeElsewhere { hostname } => {
-                write!(f, "the broker's data is on agent {hostname}: waiting for an offer with its reservation")
+                write!(
+                    f,
+                    "the broker's data is on agent {hostname}: waiting for an offer with its reservation"
+                )
             }
             Self::HomeInUse { missing } => {
                 write!(f, "the broker's reserved {missing} is still in use by its previous executor")
@@ -285,9 +291,11 @@ fn two_scalars(
     refusals: &mut Vec<Refusal>,
 ) -> Option<(v1::Resource, v1::Resource)> {
     let offered = pool.scalar(Owner::Unreserved, what);
-    let pieces = pool
-        .take_scalar(Owner::Unreserved, what, scalar_of(first))
-        .zip(pool.take_scalar(Owner::Unreserved, what, scalar_of(second)));
+    let pieces = pool.take_scalar(Owner::Unreserved, what, scalar_of(first)).zip(pool.take_scalar(
+        Owner::Unreserved,
+        what,
+        scalar_of(second),
+    ));
     if pieces.is_none() {
         refusals.push(Refusal::TooLittle { what, wanted: scalar_of(first + second), offered });
     }
@@ -334,11 +342,8 @@ fn choose_ports(service: &Service, offered: &Ranges, rng: &mut impl Rng) -> Resu
     }
     let configured = service.brokers.port;
     let valid = |port: u64| u16::try_from(port).ok().filter(|port| *port != 0 && *port != wanted_api);
-    let preferred: Vec<u16> = offered
-        .iter()
-        .filter_map(valid)
-        .filter(|port| (FIRST_PORT..=LAST_PORT).contains(port))
-        .collect();
+    let preferred: Vec<u16> =
+        offered.iter().filter_map(valid).filter(|port| (FIRST_PORT..=LAST_PORT).contains(port)).collect();
     let any = || offered.iter().find_map(valid);
     let (broker, remark) = if configured != 0 && service.brokers.placement == Placement::Node {
         if !offered.has(configured.into()) {
@@ -359,9 +364,12 @@ fn choose_ports(service: &Service, offered: &Ranges, rng: &mut impl Rng) -> Resu
     };
     let api = match wanted_api {
         // From the far end, to leave the range of brokers to brokers.
-        0 => offered.intervals().iter().rev().flat_map(|(begin, end)| (*begin..=*end).rev()).find_map(|port| {
-            valid(port).filter(|port| *port != broker)
-        }),
+        0 => offered
+            .intervals()
+            .iter()
+            .rev()
+            .flat_map(|(begin, end)| (*begin..=*end).rev())
+            .find_map(|port| valid(port).filter(|port| *port != broker)),
         port => Some(port).filter(|port| *port != broker),
     };
     let api = api.ok_or(Refusal::TooFewPorts { offered: offered.count() })?;

@@ -102,13 +102,18 @@ pub enum Wait {
 
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let after = |message: &String| if message.is_empty() { String::new() } else { format!(" ({message})") };
+        let after =
+            |message: &String| if message.is_empty() { String::new() } else { format!(" ({message})") };
         match self {
             Self::Subscription { reason } => write!(f, "not connected to Mesos: {reason}"),
             Self::Reconciliation { tasks } => write!(f, "waiting for Mesos to report on {tasks} task(s)"),
             Self::Turn { after } => write!(f, "waiting for broker-{after}"),
             Self::Backoff { seconds, failures, message } => {
-                write!(f, "launched again in {seconds} s, after {failures} failures in a row{}", after(message))
+                write!(
+                    f,
+                    "launched again in {seconds} s, after {failures} failures in a row{}",
+                    after(message)
+                )
             }
             Self::Offer { hostname: Some(host), message } => {
                 write!(f, "waiting for an offer with its reservation on agent {host}{}", after(message))
@@ -119,9 +124,13 @@ impl fmt::Display for Wait {
             Self::Launch => f.write_str("placed, waiting for its executor"),
             Self::Start { message } if message.is_empty() => f.write_str("starting"),
             Self::Start { message } => write!(f, "starting: {message}"),
-            Self::InSync { detail } => write!(f, "serving, waiting for its partitions to be in sync: {detail}"),
+            Self::InSync { detail } => {
+                write!(f, "serving, waiting for its partitions to be in sync: {detail}")
+            }
             Self::Stop => f.write_str("stopping"),
-            Self::Agent { hostname } => write!(f, "agent {hostname} is unreachable; the broker may still run there"),
+            Self::Agent { hostname } => {
+                write!(f, "agent {hostname} is unreachable; the broker may still run there")
+            }
             Self::Roll(blocked) => write!(f, "runs an older configuration, restart blocked: {blocked}"),
             Self::Restart => f.write_str("runs an older configuration, restarting"),
         }
@@ -134,7 +143,8 @@ pub fn is_current(state: &State, broker: &Broker) -> bool {
     if task.generation != broker.generation {
         return false;
     }
-    let free = |config| config::diff(config, state.target()).cost().is_none_or(|cost| cost == Cost::Scheduler);
+    let free =
+        |config| config::diff(config, state.target()).cost().is_none_or(|cost| cost == Cost::Scheduler);
     task.config == state.stored.target || state.stored.configs.get(&task.config).is_some_and(free)
 }
 
@@ -181,7 +191,8 @@ fn why_not_launched(state: &State, broker: &Broker, now: Timestamp) -> Wait {
     let message = broker.task.as_ref().map(|task| task.message.clone()).unwrap_or_default();
     if broker.home.is_none() {
         // A new broker comes only when every one before it is complete (S-033, D40).
-        if let Some(earlier) = wanted(state).find(|other| other.id < broker.id && !is_complete(state, other)) {
+        if let Some(earlier) = wanted(state).find(|other| other.id < broker.id && !is_complete(state, other))
+        {
             return Wait::Turn { after: earlier.id };
         }
         if !state.reconcile.is_complete() {

@@ -132,7 +132,12 @@ mod tests {
 
     fn names(call: Option<v1::scheduler::Call>) -> Option<Vec<String>> {
         let tasks = call?.reconcile?.tasks;
-        Some(tasks.into_iter().map(|task| task.task_id.value.split("__").next().unwrap_or("").to_owned()).collect())
+        Some(
+            tasks
+                .into_iter()
+                .map(|task| task.task_id.value.split("__").next().unwrap_or("").to_owned())
+                .collect(),
+        )
     }
 
     // S-038: reconciliation needs no human, and asks until everybody was heard from.
@@ -140,7 +145,10 @@ mod tests {
     fn asks_by_name_until_heard_then_for_all() {
         let live = [asked(0), asked(1)];
         let mut reconcile = Reconcile::begin(Timestamp(0), live.iter().map(|task| task.id));
-        assert_eq!(names(reconcile.ask(Timestamp(0), &live)), Some(vec!["broker-0".into(), "broker-1".into()]));
+        assert_eq!(
+            names(reconcile.ask(Timestamp(0), &live)),
+            Some(vec!["broker-0".into(), "broker-1".into()])
+        );
         assert_eq!(names(reconcile.ask(Timestamp(4_999), &live)), None);
         reconcile.heard(live[0].id);
         assert!(!reconcile.is_complete());

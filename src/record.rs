@@ -94,8 +94,9 @@ pub fn restore(records: &Records) -> Result<Option<Stored>, RestoreError> {
     if found != SCHEMA {
         return Err(RestoreError::Schema { found });
     }
-    let target =
-        records.get("target").ok_or_else(|| RestoreError::Incomplete("record \"target\" is missing".to_owned()))?;
+    let target = records
+        .get("target")
+        .ok_or_else(|| RestoreError::Incomplete("record \"target\" is missing".to_owned()))?;
     let mut stored = Stored {
         framework_id: records.get("framework").map(|value| parse("framework", value)).transpose()?,
         target: parse("target", target)?,

@@ -75,7 +75,9 @@ fn next(state: &State) -> Option<BrokerId> {
         .stored
         .brokers
         .values()
-        .filter(|b| b.live_task().is_some_and(|t| t.condition == Condition::Running) && !plan::is_current(state, b))
+        .filter(|b| {
+            b.live_task().is_some_and(|t| t.condition == Condition::Running) && !plan::is_current(state, b)
+        })
         .map(|broker| broker.id)
         .min_by_key(|id| (controller == Some(id.0), *id))
 }

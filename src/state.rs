@@ -186,9 +186,11 @@ impl State {
         if is_terminal(state) || state == TaskState::TaskUnknown {
             self.kills.done(id);
         }
-        let current = self.stored.brokers.get_mut(&id.broker).filter(|broker| {
-            broker.live_task().is_some_and(|task| task.id == id)
-        });
+        let current = self
+            .stored
+            .brokers
+            .get_mut(&id.broker)
+            .filter(|broker| broker.live_task().is_some_and(|task| task.id == id));
         match current {
             Some(broker) => {
                 let released = follow(broker, status, now, effects);
@@ -270,7 +272,9 @@ fn follow(
     let denied = claimed && denies_claim(state);
     if denied {
         let home = broker.home.take()?;
-        effects.notes.push(format!("broker {id}: its claim on agent {} was denied and is let go", home.agent_id));
+        effects
+            .notes
+            .push(format!("broker {id}: its claim on agent {} was denied and is let go", home.agent_id));
         return Some((home.id, Released { broker: id, agent_id: home.agent_id, since: now }));
     }
     if let Some(home) = broker.home.as_mut()

@@ -66,7 +66,9 @@ fn plan_body(state: &State, now: Timestamp) -> rest::Plan {
     let id = |name: &str| Uuid::new_v5(&target, name.as_bytes());
     let reconciliation = reconciliation_block(state, id("block Reconciliation"));
     let blocks: Vec<_> = plan::wanted(state)
-        .map(|broker| broker_block(broker.id, plan::step(state, broker, now), id(&format!("block {}", broker.id))))
+        .map(|broker| {
+            broker_block(broker.id, plan::step(state, broker, now), id(&format!("block {}", broker.id)))
+        })
         .collect();
     let phases = vec![
         rest::Phase {

@@ -70,9 +70,8 @@ impl Pool {
 
     /// Cuts off some of a scalar.
     pub fn take_scalar(&mut self, owner: Owner, name: &str, wanted: Scalar) -> Option<v1::Resource> {
-        let fits = |r: &v1::Resource| {
-            belongs(r, owner) && r.name == name && r.disk.is_none() && amount(r) >= wanted
-        };
+        let fits =
+            |r: &v1::Resource| belongs(r, owner) && r.name == name && r.disk.is_none() && amount(r) >= wanted;
         let index = self.resources.iter().position(fits)?;
         Some(self.cut(index, &Value::Scalar(wanted)))
     }
@@ -96,7 +95,8 @@ impl Pool {
 
     /// Takes the smallest unreserved MOUNT disk that is at least this large, whole: it cannot be divided (S-068).
     pub fn take_mount(&mut self, wanted: Scalar) -> Option<v1::Resource> {
-        let fits = |r: &v1::Resource| belongs(r, Owner::Unreserved) && is_free_mount(r) && amount(r) >= wanted;
+        let fits =
+            |r: &v1::Resource| belongs(r, Owner::Unreserved) && is_free_mount(r) && amount(r) >= wanted;
         let candidates = self.resources.iter().enumerate().filter(|(_, r)| fits(r));
         let (index, _) = candidates.min_by_key(|(_, resource)| amount(resource))?;
         Some(self.resources.swap_remove(index))
