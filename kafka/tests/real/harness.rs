@@ -79,6 +79,10 @@ impl Jvm {
         let _ = self.child.wait();
     }
 
+    fn signal(&self, signal: Signal) {
+        killpg(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+    }
+
     fn assert_alive(&mut self) {
         if let Some(status) = self.child.try_wait().unwrap() {
             panic!("a JVM ended early ({status}):\n{}", fs::read_to_string(&self.log).unwrap());
@@ -165,6 +169,16 @@ impl Broker {
     /// SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.jvm.kill();
+    }
+
+    /// Makes it hang.
+    pub(crate) fn pause(&self) {
+        self.jvm.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) {
+        self.jvm.signal(Signal::SIGCONT);
     }
 
     /// Fails the test if the JVM has ended.

@@ -63,6 +63,7 @@ async fn a_cluster_from_outside() {
     the_controller_is_found(&world).await;
     topics_are_described(&world).await;
     snapshots(&world).await;
+    a_broker_that_hangs(&world, &brokers[0]).await;
     zookeeper_goes_and_comes(&world, &mut server).await;
     brokers[usize::try_from(controller).unwrap()].kill();
     a_dead_brokers_registration(&world).await;
@@ -178,6 +179,18 @@ async fn snapshots(world: &World) {
         .collect();
     assert_eq!(own.len(), 1);
     assert_eq!(names, [vec!["orders.v1/0".to_owned(), "orders.v1/1".to_owned()], own].concat());
+}
+
+/// A broker that hangs costs the limit and no more, and the next one is asked.
+async fn a_broker_that_hangs(world: &World, first: &Broker) {
+    first.pause();
+    let hasty = Cluster { timeout: Duration::from_millis(300), ..world.cluster.clone() };
+    let metadata = hasty.metadata(Topics::None).await;
+    let alone = Cluster { bootstrap: vec![hasty.bootstrap[0].clone()], ..hasty }.metadata(Topics::None).await;
+    first.resume();
+    assert!(metadata.unwrap().brokers.contains_key(&1));
+    let error = alone.unwrap_err().to_string();
+    assert!(error.contains("did not answer ApiVersions within 300 ms"), "{error}");
 }
 
 /// No question blocks longer than its limit; once ZooKeeper is back they are answered again.

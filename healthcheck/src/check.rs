@@ -1,0 +1,119 @@
+//! One look at a broker: is it registered where it should be, and does it answer the Kafka protocol?
+//!
+//! The texts of failures stay the same while the cause does, so that they can be shown, and sent, only when they change.
+
+use std::{fmt, time::Duration};
+
+use kafka::{
+    client::{self, Connection, Topics},
+    registration::{Endpoint, Registration},
+    zookeeper::ZooKeeper,
+};
+use tokio::{net::TcpStream, time::timeout};
+
+pub use self::failure::Failure;
+use crate::policy::Outcome;
+
+mod failure;
+
+/// Shown in the broker's own logs.
+const CLIENT_ID: &str = "kafka-healthcheck";
+
+/// Which broker, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its id.
+    pub broker: u32,
+    /// Where it is asked (`host:port`): where it listens.
+    pub address: String,
+    /// What it should be registered as (`host:port`): where clients are sent.
+    pub advertised: String,
+}
+
+/// What a healthy broker showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Healthy {
+    /// Its registration, with the session that owns it.
+    pub registration: Registration,
+    /// How many live brokers it knows, itself included.
+    pub brokers: usize,
+}
+
+impl fmt::Display for Healthy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { registration, brokers } = self;
+        let (broker, address) = (registration.broker, registration.endpoint().address());
+        write!(f, "broker {broker} is registered as {address} and answers; live brokers it knows: {brokers}")
+    }
+}
+
+/// Whether something accepts connections at `address`.
+///
+/// # Errors
+/// [`Failure::Port`], also when that takes longer than `limit`.
+pub async fn port(address: &str, limit: Duration) -> Result<(), Failure> {
+    let connected = timeout(limit, TcpStream::connect(address)).await;
+    let connected = connected.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+    connected.map(drop).map_err(|source| Failure::Port { address: address.to_owned(), source })
+}
+
+/// Whether a broker is registered in ZooKeeper as the target says. Takes at most the limit `zookeeper` was made with.
+///
+/// # Errors
+/// Not registered, registered elsewhere, or ZooKeeper did not say.
+pub async fn registered(zookeeper: &ZooKeeper, target: &Target) -> Result<Registration, Failure> {
+    let broker = target.broker;
+    let found = zookeeper.registration(broker).await.map_err(Failure::ZooKeeper)?;
+    let registration = found.ok_or(Failure::NotRegistered { broker })?;
+    if registration.serves(&target.advertised) {
+        return Ok(registration);
+    }
+    let addresses: Vec<String> = registration.endpoints.iter().map(Endpoint::address).collect();
+    let (found, expected) = (addresses.join(", "), target.advertised.clone());
+    Err(Failure::Elsewhere { broker, found, expected })
+}
+
+/// Whether a broker answers ApiVersions and Metadata, and knows itself to be alive, all within `limit`. Gives how many
+/// live brokers it knows.
+///
+/// # Errors
+/// No answer, none in time, or one in which it is missing.
+pub async fn metadata(target: &Target, limit: Duration) -> Result<usize, Failure> {
+    let silent = || Failure::Silent { address: target.address.clone(), after: limit };
+    // Each request has a limit of its own too, and may be the first to notice.
+    let kafka = |error| match error {
+        client::Error::Timeout { .. } => silent(),
+        other => Failure::Kafka(other),
+    };
+    let ask = async {
+        port(&target.address, limit).await?;
+        let mut connection = Connection::connect(&target.address, CLIENT_ID, limit).await.map_err(kafka)?;
+        connection.metadata(Topics::None).await.map_err(kafka)
+    };
+    let metadata = timeout(limit, ask).await.map_err(|_| silent())??;
+    if metadata.brokers.contains_key(&target.broker) {
+        return Ok(metadata.brokers.len());
+    }
+    let known = metadata.brokers.keys().copied().collect();
+    Err(Failure::NotListed { broker: target.broker, address: target.address.clone(), known })
+}
+
+/// Both at once: registered, and answering. Takes no longer than the longer of `limit` and the limit of `zookeeper`.
+///
+/// # Errors
+/// What is wrong; where ZooKeeper is away that is said first, since nothing of the broker's can mend it (D29).
+pub async fn run(zookeeper: &ZooKeeper, target: &Target, limit: Duration) -> Result<Healthy, Failure> {
+    match tokio::join!(registered(zookeeper, target), metadata(target, limit)) {
+        (Ok(registration), Ok(brokers)) => Ok(Healthy { registration, brokers }),
+        (Err(away), _) if away.excuse().is_some() => Err(away),
+        (_, Err(failure)) | (Err(failure), _) => Err(failure),
+    }
+}
+
+/// A look's result as [`crate::policy::Policy::record`] takes it.
+pub fn outcome(looked: &Result<Healthy, Failure>) -> Outcome {
+    match looked {
+        Ok(_) => Outcome::Passed,
+        Err(failure) => Outcome::Failed { reason: failure.reason(), excuse: failure.excuse() },
+    }
+}

@@ -1,0 +1,89 @@
+//! What a look at a broker can find wrong.
+
+use std::time::Duration;
+
+use kafka::{client, zookeeper};
+
+use crate::policy::Excuse;
+
+/// What is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Nothing accepts connections.
+    #[error("nothing listens on {address}")]
+    Port {
+        /// Where.
+        address: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Something does, but does not answer as a broker.
+    #[error("the broker does not answer")]
+    Kafka(#[source] client::Error),
+    /// Its answers did not come in time.
+    #[error("{address} did not answer within {} ms", .after.as_millis())]
+    Silent {
+        /// Who.
+        address: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// It answers, but the cluster has not told it yet that it is alive.
+    #[error("{address} answers, but does not list broker {broker} among the live ones ({})", listed(.known))]
+    NotListed {
+        /// Who is missing.
+        broker: u32,
+        /// Who was asked.
+        address: String,
+        /// Whom it lists.
+        known: Vec<u32>,
+    },
+    /// Nobody is registered under its id.
+    #[error("broker {broker} is not registered in ZooKeeper")]
+    NotRegistered {
+        /// Its id.
+        broker: u32,
+    },
+    /// Somebody else is.
+    #[error("broker {broker} is registered as {found}, not as {expected}")]
+    Elsewhere {
+        /// Its id.
+        broker: u32,
+        /// The addresses registered.
+        found: String,
+        /// The address that should be among them.
+        expected: String,
+    },
+    /// ZooKeeper did not say, or not in a readable way.
+    #[error("ZooKeeper can't be asked")]
+    ZooKeeper(#[source] zookeeper::Error),
+}
+
+impl Failure {
+    /// Why that is not the broker's fault, if so (D29).
+    pub fn excuse(&self) -> Option<Excuse> {
+        match self {
+            Self::ZooKeeper(error) if error.is_away() => Some(Excuse::ZooKeeperAway),
+            _ => None,
+        }
+    }
+
+    /// The failure and its causes in one line.
+    pub fn reason(&self) -> String {
+        let mut reason = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            reason.push_str(": ");
+            reason.push_str(&error.to_string().replace('\n', " "));
+            source = error.source();
+        }
+        reason
+    }
+}
+
+fn listed(known: &[u32]) -> String {
+    if known.is_empty() {
+        return "none".to_owned();
+    }
+    known.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,113 @@
+//! The checks and `kafka-healthcheck` against a real broker: before it is there, while it serves, hangs, and after it
+//! was killed; and without ZooKeeper.
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+#[allow(dead_code, reason = "kafka's own tests use all of it")]
+#[path = "../../../kafka/tests/real/harness.rs"]
+mod harness;
+
+use std::{process::Command, time::Duration};
+
+use harness::{Broker, ZooKeeperServer, until};
+use healthcheck::{
+    check::{Failure, Healthy, Target, outcome, run},
+    policy::{Excuse, Outcome},
+};
+use kafka::zookeeper::ZooKeeper;
+
+const LONG: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_millis(700);
+
+/// Runs the program; gives its exit code and its one line.
+fn program(arguments: &[&str]) -> (i32, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_kafka-healthcheck")).args(arguments).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    if output.status.code() == Some(2) {
+        return (2, String::from_utf8(output.stderr).unwrap());
+    }
+    assert_eq!(text.lines().count(), 1, "{text}");
+    (output.status.code().unwrap(), text.trim_end().to_owned())
+}
+
+#[tokio::test]
+async fn a_broker_from_birth_to_death() {
+    let mut server = ZooKeeperServer::start();
+    let connect = format!("{}/dcos-service-kafka", server.address());
+    let zookeeper = ZooKeeper::new(&connect, Duration::from_secs(6)).unwrap().limit(LONG);
+    let nowhere = Target { broker: 7, address: "127.0.0.1:1".into(), advertised: "127.0.0.1:1".into() };
+
+    // Neither listening nor registered: what listens is said first.
+    let failure = run(&zookeeper, &nowhere, LONG).await.unwrap_err();
+    assert!(matches!(&failure, Failure::Port { .. }), "{failure}");
+    assert!(
+        failure.reason().starts_with("nothing listens on 127.0.0.1:1: Connection refused"),
+        "{failure:?}"
+    );
+    assert_eq!(failure.excuse(), None);
+
+    let mut broker = Broker::start(7, &connect, "");
+    let advertised = until("the broker to register", async || {
+        broker.assert_alive();
+        Some(zookeeper.registration(7).await.unwrap()?.endpoint().address())
+    })
+    .await;
+    let target = Target { broker: 7, address: advertised.clone(), advertised };
+    let healthy: Healthy =
+        until("the broker to be healthy", async || run(&zookeeper, &target, LONG).await.ok()).await;
+    assert_eq!(healthy.brokers, 1);
+    assert_eq!(outcome(&Ok(healthy)), Outcome::Passed);
+
+    with_the_program(&target, &connect);
+    registered_elsewhere(&zookeeper, &target).await;
+
+    // S-081: a broker that hangs did not end, but does not answer.
+    broker.pause();
+    let failure = run(&zookeeper, &target, SHORT).await.unwrap_err();
+    assert!(matches!(&failure, Failure::Silent { .. }), "{failure}");
+    assert_eq!(failure.to_string(), format!("{} did not answer within 700 ms", target.address));
+    broker.resume();
+    run(&zookeeper, &target, LONG).await.unwrap();
+
+    // D29: without ZooKeeper the look fails, but nobody is to blame.
+    server.kill();
+    let hasty = ZooKeeper::new(&connect, Duration::from_secs(6)).unwrap().limit(SHORT);
+    let failure = run(&hasty, &target, LONG).await.unwrap_err();
+    assert_eq!(failure.excuse(), Some(Excuse::ZooKeeperAway));
+    let Outcome::Failed { reason, excuse: Some(_) } = outcome(&Err(failure)) else { panic!("no excuse") };
+    assert!(reason.starts_with("ZooKeeper can't be asked: ZooKeeper at "), "{reason}");
+    server.restart();
+
+    // A killed one is registered until its session ends, and does not listen.
+    broker.kill();
+    let failure = run(&zookeeper, &target, LONG).await.unwrap_err();
+    assert!(matches!(&failure, Failure::Port { .. }), "{failure}");
+}
+
+fn with_the_program(target: &Target, connect: &str) {
+    let address = target.address.as_str();
+    let asked = ["--broker-id", "7", "--address", address, "--zookeeper", connect, "--timeout", "20"];
+    let line = format!("healthy: broker 7 is registered as {address} and answers; live brokers it knows: 1");
+    assert_eq!(program(&asked), (0, line));
+
+    let other = ["--broker-id", "8", "--address", address, "--zookeeper", connect];
+    let line = format!("unhealthy: {address} answers, but does not list broker 8 among the live ones (7)");
+    assert_eq!(program(&other), (1, line));
+
+    let (code, text) = program(&["--broker-id", "x", "--address", address, "--zookeeper", connect]);
+    assert_eq!(code, 2);
+    assert!(text.contains("--broker-id"), "{text}");
+    let (code, text) = program(&["--broker-id", "7", "--address", address, "--zookeeper", "zk://a/x"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("no zk:// goes before the hosts"), "{text}");
+}
+
+async fn registered_elsewhere(zookeeper: &ZooKeeper, target: &Target) {
+    let moved = Target { advertised: "127.0.0.1:9".into(), ..target.clone() };
+    let failure = run(zookeeper, &moved, LONG).await.unwrap_err();
+    let text = format!("broker 7 is registered as {}, not as 127.0.0.1:9", target.advertised);
+    assert_eq!(failure.reason(), text);
+
+    let other = ZooKeeper::new(zookeeper.connection_string().split('/').next().unwrap(), LONG).unwrap();
+    let failure = run(&other, target, LONG).await.unwrap_err();
+    assert_eq!(failure.reason(), "broker 7 is not registered in ZooKeeper");
+}
