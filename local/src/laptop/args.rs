@@ -132,7 +132,9 @@ mod tests {
         assert!(bare.command.is_none());
         assert_eq!(bare.up.brokers, Some(1));
         assert!(bare.up.fresh);
-        let Some(Command::Up(up)) = parse("up --brokers 1 --zookeeper-port 0").unwrap().command else { panic!() };
+        let Some(Command::Up(up)) = parse("up --brokers 1 --zookeeper-port 0").unwrap().command else {
+            panic!()
+        };
         assert_eq!((up.brokers, up.zookeeper_port), (Some(1), Some(0)));
     }
 
@@ -149,7 +151,9 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for line in ["--brokers 0", "--brokers x", "--heap 1", "--broker-ports 20-10", "configure", "--timeout 3"] {
+        for line in
+            ["--brokers 0", "--brokers x", "--heap 1", "--broker-ports 20-10", "configure", "--timeout 3"]
+        {
             assert!(parse(line).is_err(), "{line}");
         }
     }

@@ -139,7 +139,10 @@ mod tests {
         assert!(identity.signal(Signal::SIGKILL));
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
         while identity.alive() {
-            assert!(std::time::Instant::now() < deadline, "a killed child that nobody waits for counts as alive");
+            assert!(
+                std::time::Instant::now() < deadline,
+                "a killed child that nobody waits for counts as alive"
+            );
             std::thread::yield_now();
         }
         child.wait().unwrap();

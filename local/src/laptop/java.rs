@@ -43,7 +43,10 @@ pub enum NoJava {
 
 /// Where the launcher is: `JAVA_HOME` first, then `PATH`. A set `JAVA_HOME` that leads nowhere is an error, since Kafka
 /// would stumble over it as well.
-pub fn find(environment: &BTreeMap<String, String>, is_file: impl Fn(&Path) -> bool) -> Result<PathBuf, NoJava> {
+pub fn find(
+    environment: &BTreeMap<String, String>,
+    is_file: impl Fn(&Path) -> bool,
+) -> Result<PathBuf, NoJava> {
     if let Some(home) = environment.get("JAVA_HOME").filter(|home| !home.is_empty()) {
         let program = Path::new(home).join("bin/java");
         return if is_file(&program) { Ok(program) } else { Err(NoJava::Home { home: home.into() }) };
@@ -104,7 +107,10 @@ mod tests {
         let there = |path: &Path| path == Path::new("/b/java") || path == Path::new("/jdk/bin/java");
         let on_path = environment(&[("PATH", "/a:/b")]);
         assert_eq!(find(&on_path, there), Ok("/b/java".into()));
-        assert_eq!(find(&environment(&[("PATH", "/b"), ("JAVA_HOME", "/jdk")]), there), Ok("/jdk/bin/java".into()));
+        assert_eq!(
+            find(&environment(&[("PATH", "/b"), ("JAVA_HOME", "/jdk")]), there),
+            Ok("/jdk/bin/java".into())
+        );
         assert_eq!(
             find(&environment(&[("PATH", "/b"), ("JAVA_HOME", "/gone")]), there),
             Err(NoJava::Home { home: "/gone".into() })

@@ -121,9 +121,13 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_with_the_reason() {
-        for (text, why) in
-            [("", "a port is"), ("10-", "a port is"), ("0-5", "a port is"), ("20-10", "lower"), ("70000", "a port is")]
-        {
+        for (text, why) in [
+            ("", "a port is"),
+            ("10-", "a port is"),
+            ("0-5", "a port is"),
+            ("20-10", "lower"),
+            ("70000", "a port is"),
+        ] {
             let error = text.parse::<Ranges>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");
         }
