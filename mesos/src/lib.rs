@@ -8,10 +8,14 @@ use std::sync::LazyLock;
 
 use prost_reflect::DescriptorPool;
 
+pub mod backoff;
+pub mod duration;
 mod encoding;
+pub mod events;
 pub mod json;
 pub mod recordio;
 pub mod resource;
+pub mod scheduler;
 
 pub use encoding::{DecodeError, Encoding};
 
