@@ -1,0 +1,106 @@
+//! The REST API: verifies, converts, answers; it decides nothing.
+//!
+//! ```text
+//!  connection ─► server (limits) ─► guard (request id, deadline, panics, error bodies) ─► route ─┬► the last View
+//!                                                                                                └► topic ─► Kafka
+//! ```
+//!
+//! Reads see the last published [`View`] and never enter the scheduler's loop. Topic routes pass straight to Kafka.
+//! [`api`] and [`admin`] make routers from an [`App`] alone, so tests call them without a socket.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    http::{Method, Uri},
+    middleware,
+    routing::get,
+};
+use tokio::sync::{Semaphore, watch};
+
+use crate::view::View;
+
+mod broker;
+mod connection;
+mod debug;
+mod error;
+mod guard;
+mod health;
+mod plan;
+mod server;
+mod topic;
+
+pub use self::{
+    error::ApiError,
+    server::{BindError, Listener, bind},
+    topic::{KafkaTopics, Topics},
+};
+
+/// Topic requests under way at once. Each may hold connections to Kafka and ZooKeeper for seconds; one more is
+/// answered 503 `Overloaded` at once, so that nothing queues.
+const TOPIC_REQUESTS: usize = 16;
+
+/// What the routes answer from.
+#[derive(Clone)]
+pub struct App {
+    view: watch::Receiver<Arc<View>>,
+    topics: Arc<dyn Topics>,
+    topic_slots: Arc<Semaphore>,
+}
+
+impl App {
+    /// Answers from the views published on `view`, and about topics from `topics`.
+    pub fn new(view: watch::Receiver<Arc<View>>, topics: Arc<dyn Topics>) -> Self {
+        Self { view, topics, topic_slots: Arc::new(Semaphore::new(TOPIC_REQUESTS)) }
+    }
+
+    /// The last published view.
+    fn view(&self) -> Arc<View> {
+        self.view.borrow().clone()
+    }
+
+    /// The last published view, once there is something to tell (D16).
+    fn registered(&self) -> Result<Arc<View>, ApiError> {
+        let view = self.view();
+        match &view.not_registered {
+            None => Ok(view),
+            Some(reason) => Err(ApiError::not_registered(reason)),
+        }
+    }
+}
+
+/// Every route (`PORT1`, D22).
+pub fn api(app: App) -> Router {
+    let routes = Router::new()
+        .route("/v1/connection", get(connection::show))
+        .route("/v1/brokers", get(broker::list))
+        .route("/v1/brokers/{id}", get(broker::show))
+        .route("/v1/plan", get(plan::show))
+        .route("/v1/plan/status", get(plan::active))
+        .route("/v1/topics", get(topic::list).post(topic::create))
+        .route("/v1/topics/{name}", get(topic::describe))
+        .route("/v1/debug/offers", get(debug::offers));
+    finish(routes.merge(admin_routes()), app)
+}
+
+/// The `/admin/*` routes alone (`PORT0`, D22).
+pub fn admin(app: App) -> Router {
+    finish(admin_routes(), app)
+}
+
+fn admin_routes() -> Router<App> {
+    Router::new().route("/admin/healthcheck", get(health::check)).route("/admin/ping", get(health::ping))
+}
+
+fn finish(routes: Router<App>, app: App) -> Router {
+    routes
+        .fallback(|method: Method, uri: Uri| async move { ApiError::no_route(&method, uri.path()) })
+        .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
+            ApiError::no_method(&method, uri.path())
+        })
+        .layer(middleware::from_fn(guard::guard))
+        .with_state(app)
+}
+
+#[cfg(test)]
+mod tests;

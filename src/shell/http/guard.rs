@@ -1,0 +1,123 @@
+//! Around every route: a request id, a deadline, a limit on what is sent, and an error body whatever happens (D16).
+//! There is no way past it to an empty 500.
+
+use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+
+use api::rest::{ErrorBody, ErrorCode};
+use axum::{
+    Json,
+    extract::Request,
+    http::{
+        HeaderName, HeaderValue, Method, StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
+    },
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+use uuid::Uuid;
+
+use super::ApiError;
+
+/// How long an answer may take. Longer than any single question to Kafka or ZooKeeper, so that their own words come
+/// first.
+pub(super) const DEADLINE: Duration = Duration::from_secs(30);
+/// Longest request body, in bytes. No route reads one; `curl --data` with a form must not fail for it.
+const BODY_LIMIT: u64 = 64 << 10;
+/// Names the request in the log and in the error body.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+pub(super) async fn guard(request: Request, next: Next) -> Response {
+    let id = Uuid::new_v4().to_string();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let mut response = match too_large(&request) {
+        Some(error) => error.into_response(),
+        None => run(request, next).await,
+    };
+    let head_only = method == Method::HEAD;
+    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        let body = ErrorBody { error_code: error.code, message: error.message, request_id: id.clone() };
+        log(&method, &path, response.status(), &body);
+        explain(&mut response, body, head_only);
+    } else {
+        let status = response.status().as_u16();
+        if matches!(method, Method::GET | Method::HEAD) {
+            tracing::debug!(%method, path, status, request_id = id, "answered");
+        } else {
+            tracing::info!(%method, path, status, request_id = id, "answered");
+        }
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+async fn run(request: Request, next: Next) -> Response {
+    // After a panic nothing of the request is used again: what it owned is dropped, and views are never written here.
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let error = match tokio::time::timeout(DEADLINE, answer).await {
+        Ok(Ok(response)) => return response,
+        Ok(Err(panic)) => {
+            tracing::error!(panic = words(&*panic), "a request panicked");
+            let message =
+                "the scheduler failed on this request; its log has the details under the request id";
+            ApiError::new(ErrorCode::InternalError, message)
+        }
+        Err(_) => {
+            let message = format!(
+                "no answer within {} s; what was asked for may have happened all the same",
+                DEADLINE.as_secs()
+            );
+            ApiError::new(ErrorCode::Timeout, message)
+        }
+    };
+    error.into_response()
+}
+
+fn too_large(request: &Request) -> Option<ApiError> {
+    let length: u64 = request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
+    (length > BODY_LIMIT).then(|| {
+        let message = format!("the request's body has {length} bytes; at most {BODY_LIMIT} are taken");
+        ApiError::new(ErrorCode::RequestTooLarge, message)
+    })
+}
+
+/// Gives the response the body of its error, keeping status and headers.
+fn explain(response: &mut Response, body: ErrorBody, head_only: bool) {
+    let (mut parts, content) = Json(body).into_response().into_parts();
+    for name in [CONTENT_TYPE, CONTENT_LENGTH] {
+        response.headers_mut().remove(&name);
+        if let Some(value) = parts.headers.remove(&name) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    if !head_only {
+        *response.body_mut() = content;
+    }
+}
+
+fn log(method: &Method, path: &str, status: StatusCode, body: &ErrorBody) {
+    let (code, message, request_id) = (body.error_code.as_str(), &body.message, &body.request_id);
+    let status = status.as_u16();
+    match body.error_code {
+        ErrorCode::InternalError => {
+            tracing::error!(%method, path, status, code, message, request_id, "failed");
+        }
+        _ if status >= 500 => tracing::warn!(%method, path, status, code, message, request_id, "failed"),
+        _ => tracing::info!(%method, path, status, code, message, request_id, "refused"),
+    }
+}
+
+/// What a panic said.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("(no words)")
+}
+
+#[cfg(test)]
+mod tests;

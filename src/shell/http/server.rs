@@ -1,0 +1,128 @@
+//! Accepts connections and serves a router on them, within limits, until told to stop.
+//!
+//! Limits: [`CONNECTIONS`] at once, one more waits in the kernel's queue until another ends; a request's head must
+//! arrive within [`HEAD`], which also ends idle connections; no connection lives longer than [`LIFE`]. So nobody can
+//! hold the API by holding sockets.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::guard::DEADLINE;
+
+/// Connections served at once.
+const CONNECTIONS: usize = 256;
+/// How long a request's head may take to arrive.
+const HEAD: Duration = Duration::from_secs(15);
+/// After this a connection ends with the answer it is giving.
+const LIFE: Duration = Duration::from_secs(300);
+/// Pause after a failed accept, which is most often a lack of file descriptors and would fail again at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A port that is ours, not served yet.
+#[derive(Debug)]
+pub struct Listener {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// A port that could not be had.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}")]
+pub struct BindError {
+    /// Where.
+    pub address: SocketAddr,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// Takes `port` on `address`; port 0 takes a free one.
+///
+/// # Errors
+/// When it cannot be had, most often because another process has it.
+pub async fn bind(address: IpAddr, port: u16) -> Result<Listener, BindError> {
+    let address = SocketAddr::new(address, port);
+    let failed = |source| BindError { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok(Listener { listener, address })
+}
+
+impl Listener {
+    /// Where it listens, with the port the kernel chose.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves `router` until `stop`; then takes no more connections, and returns once the answers under way are given,
+    /// which takes no longer than a request may.
+    pub async fn serve(self, router: Router, stop: CancellationToken) {
+        let slots = Arc::new(Semaphore::new(CONNECTIONS));
+        let connections = TaskTracker::new();
+        while let Some(Ok(slot)) = stop.run_until_cancelled(slots.clone().acquire_owned()).await {
+            let stream = match stop.run_until_cancelled(self.listener.accept()).await {
+                None => break,
+                Some(Ok((stream, _))) => stream,
+                Some(Err(error)) => {
+                    tracing::warn!(address = %self.address, %error, "a connection could not be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let (router, stop) = (router.clone(), stop.clone());
+            connections.spawn(async move {
+                serve_connection(stream, router, stop).await;
+                drop(slot);
+            });
+        }
+        drop(self.listener);
+        connections.close();
+        connections.wait().await;
+    }
+}
+
+async fn serve_connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+    // Answers are small and written whole.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        () = stop.cancelled() => None,
+        () = sleep(LIFE) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            // An answer that its client does not read is given up with the connection.
+            timeout(DEADLINE, connection).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended badly");
+    }
+}
+
+#[cfg(test)]
+mod tests;

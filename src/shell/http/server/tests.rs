@@ -1,0 +1,75 @@
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::net::Ipv4Addr;
+
+use axum::routing::get;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::Notify,
+};
+
+use super::*;
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+async fn ask(address: SocketAddr, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+    stream
+}
+
+// The answer under way when the stop comes is given; then the port is free again.
+#[tokio::test]
+async fn stop_finishes_what_is_under_way() {
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let router = Router::new().route(
+        "/slow",
+        get({
+            let (begun, go_on) = (begun.clone(), go_on.clone());
+            || async move {
+                begun.notify_one();
+                go_on.notified().await;
+                "done"
+            }
+        }),
+    );
+    let listener = bind(LOOPBACK, 0).await.unwrap();
+    let address = listener.address();
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(listener.serve(router, stop.clone()));
+    // An idle connection does not hold the stop up.
+    let _idle = TcpStream::connect(address).await.unwrap();
+    let mut stream = ask(address, "/slow").await;
+    begun.notified().await;
+    stop.cancel();
+    go_on.notify_one();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
+    timeout(Duration::from_secs(10), server).await.unwrap().unwrap();
+    bind(LOOPBACK, address.port()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let first = bind(LOOPBACK, 0).await.unwrap();
+    let error = bind(LOOPBACK, first.address().port()).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot listen on {}", first.address()));
+}
+
+// A connection that says nothing, or half of a head, is ended. Time is virtual: it moves on when all wait.
+#[tokio::test(start_paused = true)]
+async fn silence_is_ended() {
+    let listener = bind(LOOPBACK, 0).await.unwrap();
+    let address = listener.address();
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(listener.serve(Router::new(), stop.clone()));
+    for head in ["", "GET / HTTP/1.1\r\nhos"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut rest = Vec::new();
+        timeout(2 * HEAD, stream.read_to_end(&mut rest)).await.unwrap().unwrap();
+    }
+    stop.cancel();
+    timeout(Duration::from_secs(10), server).await.unwrap().unwrap();
+}

@@ -1,0 +1,96 @@
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use api::{
+    ids::{BrokerId, TaskId},
+    rest,
+};
+use axum::{
+    body::Body,
+    http::{HeaderMap, Request, StatusCode},
+};
+use tower::ServiceExt;
+use uuid::Uuid;
+
+use super::*;
+
+mod read;
+mod topics;
+
+/// An answer, read whole.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The error body, whose status and request id must fit (D16).
+    fn error(&self) -> rest::ErrorBody {
+        let body: rest::ErrorBody = serde_json::from_str(&self.text).unwrap();
+        assert_eq!(body.error_code.status(), self.status.as_u16());
+        assert_eq!(self.header("x-request-id"), Some(body.request_id.as_str()));
+        assert_eq!(self.header("content-type"), Some("application/json"));
+        body
+    }
+}
+
+async fn call(router: Router, request: &str) -> Answer {
+    let (method, uri) = request.split_once(' ').unwrap();
+    let request = Request::builder().method(method).uri(uri).body(Body::empty()).unwrap();
+    let response = router.oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let text = String::from_utf8(body.to_vec()).unwrap();
+    Answer { status: parts.status, headers: parts.headers, text }
+}
+
+/// `GET path` of an API that shows `view`.
+async fn get_of(view: &View, path: &str) -> Answer {
+    call(api(app(view, Arc::new(topics::Unasked))), &format!("GET {path}")).await
+}
+
+fn app(view: &View, topics: Arc<dyn Topics>) -> App {
+    // The receiver keeps the last value when its sender is gone.
+    App::new(watch::channel(Arc::new(view.clone())).1, topics)
+}
+
+fn broker(id: u32) -> rest::Broker {
+    let uuid = Uuid::from_u128(u128::from(id) + 1);
+    rest::Broker {
+        agent: Some(rest::Agent { hostname: format!("node-{id}"), id: format!("a-S{id}") }),
+        config_id: Some(Uuid::from_u128(9)),
+        generation: 0,
+        health: rest::BrokerHealth::Healthy,
+        host: Some("10.0.0.211".to_owned()),
+        id: BrokerId(id),
+        message: String::new(),
+        port: Some(9843),
+        task_id: Some(TaskId { broker: BrokerId(id), uuid }),
+        task_state: Some(rest::TaskState::Running),
+        waiting: None,
+    }
+}
+
+/// A service with two brokers whose plan has `status`.
+fn view(status: rest::Status) -> View {
+    let plan = rest::Plan { errors: Vec::new(), phases: Vec::new(), status };
+    let check = rest::Check { healthy: true, message: "subscribed".to_owned() };
+    View {
+        not_registered: None,
+        active: rest::PlanActive::from(&plan),
+        plan,
+        brokers: vec![broker(0), broker(1)],
+        connection: rest::Connection {
+            address: vec!["10.0.0.211:9843".to_owned()],
+            dns: vec!["broker-0.kafka.mesos:9843".to_owned()],
+            vip: "broker.kafka.l4lb.thisdcos.directory:9092".to_owned(),
+            zookeeper: "master.mesos:2181/dcos-service-kafka".to_owned(),
+        },
+        health: rest::Health([(rest::CheckName::Registered, check)].into()),
+        offers: Vec::new(),
+    }
+}
