@@ -17,9 +17,11 @@
 //!   when they are gone) and `async stop(self, executors: Executors)` (SIGTERM: see [`Executors`]).
 //! - `start` returns once the agent's HTTP endpoint answers; registration goes on in the background.
 
+pub mod clock;
 pub mod door;
 pub mod http;
 pub mod listener;
+pub mod master;
 
 /// What becomes of running executors when the agent half is stopped in an orderly way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,5 @@
 //! LAUNCH: each task judged alone, started if it is fine (mesos-v1-http §4.5).
 
-use std::collections::BTreeMap;
-
 use mesos::{
     resource::{Resources, validate as resource},
     v1::{
@@ -85,7 +83,7 @@ impl Master {
         let key = (pool.framework.clone(), executor.executor_id.value.clone());
         let running = agent.executors.get(&key);
         if let Some(running) = running
-            && comparable(running) != comparable(executor)
+            && !compatible(running, executor)
         {
             return refuse(format!(
                 "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID '{}': it must not change \
@@ -237,8 +235,14 @@ fn check_limits(task: &v1::TaskInfo) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The parts of an ExecutorInfo that must stay the same while its id is in use. Labels and the grace period may change;
-/// URIs count as a set, without `cache`; environment variables in any order.
+/// Whether two ExecutorInfos of one id are the same where they must be. Labels and the grace period may differ; URIs
+/// count as a set, without `cache`; environment variables and resources in any order.
+fn compatible(a: &v1::ExecutorInfo, b: &v1::ExecutorInfo) -> bool {
+    let resources = |it: &v1::ExecutorInfo| it.resources.iter().cloned().collect::<Resources>().unallocated();
+    comparable(a) == comparable(b) && resources(a) == resources(b)
+}
+
+/// An ExecutorInfo without what may differ, and without its resources.
 fn comparable(executor: &v1::ExecutorInfo) -> v1::ExecutorInfo {
     let mut it = executor.clone();
     (it.labels, it.shutdown_grace_period) = (None, None);
@@ -254,12 +258,6 @@ fn comparable(executor: &v1::ExecutorInfo) -> v1::ExecutorInfo {
         }
         command.shell = Some(command.shell());
     }
-    // Compared as a bag, each resource as a unit that prints its identity and amount.
-    let mut amounts: BTreeMap<String, usize> = BTreeMap::new();
-    for resource in executor.resources.iter().cloned().collect::<Resources>().unallocated().iter() {
-        *amounts.entry(format!("{resource:?}")).or_default() += 1;
-    }
-    it.source = Some(format!("{:?} {amounts:?}", executor.source));
     it
 }
 

@@ -1,5 +1,7 @@
 //! What every v1 endpoint does with headers, bodies and streams (mesos-v1-http §1.2, §1.3, §1.8).
 
+use std::{collections::BTreeMap, io::Read};
+
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -159,4 +161,43 @@ pub fn record_stream(encoding: Encoding) -> RecordStream {
     });
     let response = with_type(Body::from_stream(stream), encoding.media_type());
     RecordStream { sender: RecordSender { encoding, sender }, gone, response }
+}
+
+/// 406: the client accepts neither encoding.
+pub fn not_acceptable() -> Response {
+    refuse(StatusCode::NOT_ACCEPTABLE, "Expecting 'Accept' to allow application/json or application/x-protobuf")
+}
+
+/// A status with a text, or without a body if there is nothing to say.
+pub fn answer(status: u16, text: String) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if text.is_empty() { empty(status) } else { refuse(status, text) }
+}
+
+/// A request's whole body, unpacked if it says it is gzip.
+///
+/// # Errors
+/// The answer to give: 413 beyond [`MAX_BODY`], 400 for a broken one.
+pub async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
+    let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
+        return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is broken or longer than {MAX_BODY} bytes")));
+    };
+    if headers.get(header::CONTENT_ENCODING).is_none_or(|value| value.as_bytes() != b"gzip") {
+        return Ok(body);
+    }
+    let mut unpacked = Vec::new();
+    let limit = MAX_BODY as u64 + 1;
+    match flate2::read::GzDecoder::new(&body[..]).take(limit).read_to_end(&mut unpacked) {
+        Ok(_) if unpacked.len() <= MAX_BODY => Ok(unpacked.into()),
+        Ok(_) => Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {MAX_BODY} bytes"))),
+        Err(error) => Err(refuse(StatusCode::BAD_REQUEST, format!("the body is not gzip: {error}"))),
+    }
+}
+
+/// The fields of a query or of an `application/x-www-form-urlencoded` body. Of a repeated field the last one counts.
+pub fn form(text: &str) -> BTreeMap<String, String> {
+    // A URL with this query knows how to take it apart.
+    let Ok(mut url) = reqwest::Url::parse("http://form/") else { return BTreeMap::new() };
+    url.set_query(Some(text));
+    url.query_pairs().into_owned().collect()
 }
