@@ -1,11 +1,12 @@
 //! Bytes of `TaskInfo.data` → a launch contract that can be carried out, or everything that is wrong with it.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use api::{
     ids::TaskId,
     launch::{LaunchContract, Metadata, VERSION, reserved},
 };
+use kafka::zookeeper::ZooKeeper;
 
 /// Everything wrong with a contract, for the task's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +65,9 @@ fn problems(task_id: &str, contract: &LaunchContract) -> Vec<String> {
         require(plain, format!("{name} {address:?} is not a host"));
     }
     let Metadata::ZooKeeper { connect } = &contract.metadata;
-    require(!connect.is_empty(), "metadata.connect is empty".to_owned());
+    if let Err(error) = ZooKeeper::new(connect, Duration::ZERO) {
+        require(false, format!("metadata.connect {error}"));
+    }
     for layer in &contract.layers {
         for key in layer.properties.keys() {
             if let Some(instead) = reserved(key) {

@@ -7,10 +7,11 @@
 //! - [`properties`]: contract → `server.properties`;
 //! - [`command`]: contract and artifacts → the JVM's argv and environment.
 //!
-//! `shell` acts: agent, processes, probes, admin endpoint.
+//! [`shell`] acts: agent, processes, probes, admin endpoint.
 
 pub mod artifact;
 pub mod command;
 pub mod contract;
 pub mod properties;
+pub mod shell;
 pub mod supervisor;

@@ -101,7 +101,7 @@ impl Supervisor {
             Event::Exited(end) => stop::exited(now, state, end, out),
             Event::Swept { left } => stop::swept(now, state, left, out),
             Event::Forgotten => stop::forgotten(state, out),
-            Event::Acknowledged => stop::acknowledged(state, out),
+            Event::Acknowledged { task } => stop::acknowledged(state, &task, out),
             Event::Tick => stop::tick(now, state, out),
         }
     }

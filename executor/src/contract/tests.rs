@@ -71,7 +71,7 @@ fn every_problem_is_named() {
             "volume \"../data\" is not a plain name",
             "listen_address \"\" is not a host",
             "advertised_host \"a,PLAINTEXT://b\" is not a host",
-            "metadata.connect is empty",
+            "metadata.connect \"\" is not of the form host:port[,host:port…][/chroot]: \"\" names no host",
             "log.dirs (layer override) is reserved: the log directory is on the broker's volume, sized by \
              BROKER_DISK and DISK_TYPE",
             "port (layer override) is reserved: use BROKER_PORT",

@@ -60,8 +60,11 @@ pub enum Event {
     },
     /// The answer to [`Effect::Forget`](super::Effect::Forget), whether or not it could be done.
     Forgotten,
-    /// The agent has the terminal update.
-    Acknowledged,
+    /// The agent has a terminal update, or never will.
+    Acknowledged {
+        /// Whose.
+        task: String,
+    },
     /// Time passes; sent several times a second.
     Tick,
 }

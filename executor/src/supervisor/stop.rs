@@ -175,8 +175,10 @@ pub(super) fn swept(now: Duration, state: State, left: usize, out: &mut Vec<Effe
     ending.done(now, task, jvm.session.is_none())
 }
 
-pub(super) fn acknowledged(mut state: State, out: &mut Vec<Effect>) -> State {
-    if let State::Done(done) = &mut state {
+pub(super) fn acknowledged(mut state: State, task: &str, out: &mut Vec<Effect>) -> State {
+    if let State::Done(done) = &mut state
+        && done.task == task
+    {
         done.acknowledged = true;
         leave(done, out);
     }

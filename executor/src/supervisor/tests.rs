@@ -110,6 +110,10 @@ fn exited(how: How) -> Event {
     Event::Exited(End { how, tail: Vec::new() })
 }
 
+fn acknowledged() -> Event {
+    Event::Acknowledged { task: TASK.to_owned() }
+}
+
 fn other(owner: &str) -> Event {
     Event::Registration(Registered::Other { owner: owner.to_owned() })
 }
@@ -167,7 +171,7 @@ fn a_bad_contract_fails_with_all_its_problems() {
     let launch = Launch { task: TASK.to_owned(), contract, grace: None };
     let mut script = Script::new();
     script.check(
-        [Event::Launch(Box::new(launch)), Event::Acknowledged],
+        [Event::Launch(Box::new(launch)), acknowledged()],
         expect![[r#"
         Failed: the launch contract cannot be carried out: heap_mb is 0; port is 0
         Exit(Done)
@@ -323,7 +327,7 @@ fn a_kill_is_a_term_and_a_grace_and_then_a_kill() {
     "#]],
     );
     script.check(
-        [Event::Acknowledged],
+        [acknowledged()],
         expect![[r#"
         -> done
     "#]],
@@ -341,7 +345,7 @@ fn a_kill_is_a_term_and_a_grace_and_then_a_kill() {
 fn a_broker_that_stops_in_time() {
     let mut script = Script::at("stopping");
     script.now = secs(2);
-    let events = [exited(How::Code(143)), Event::Forgotten, Event::Swept { left: 0 }, Event::Acknowledged];
+    let events = [exited(How::Code(143)), Event::Forgotten, Event::Swept { left: 0 }, acknowledged()];
     script.check(
         events,
         expect![[r#"
@@ -666,7 +670,7 @@ fn overtaken_events_change_nothing() {
         ("Exited", exited(How::Code(0))),
         ("Swept", Event::Swept { left: 0 }),
         ("Forgotten", Event::Forgotten),
-        ("Acknowledged", Event::Acknowledged),
+        ("Acknowledged", Event::Acknowledged { task: "broker-2__x".to_owned() }),
         ("Tick", Event::Tick),
     ];
     let legal = |state: &str, event: &str| match state {

@@ -1,0 +1,302 @@
+//! The one loop: an event comes in, the supervisor decides, its effects are carried out.
+//!
+//! Everything runs on the main thread, which lives as long as the process: the kernel ties the JVM's parent-death
+//! signal to the thread that forked it. Probes and checks only send events, on one bounded channel (whoever is faster
+//! than the loop waits).
+
+mod admin;
+mod agent;
+mod artifacts;
+mod broker;
+mod fork;
+mod prepare;
+mod process;
+mod tail;
+mod wire;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use api::launch::LaunchContract;
+use nix::sys::signal::Signal as Number;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval},
+};
+use tracing::{error, info, warn};
+
+use self::{
+    admin::View,
+    agent::Agent,
+    broker::{Broker, chain},
+    prepare::{PrepareError, Prepared, prepare},
+    process::Family,
+    tail::Mark,
+};
+use crate::supervisor::{Effect, End, Event, ExitCode, Signal, Supervisor};
+
+/// Events waiting for the loop; senders wait when it is full.
+const QUEUE: usize = 64;
+/// Between two ticks.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What the tasks beside the loop send to it.
+enum Inbox {
+    Event(Event),
+    Prepared(Result<Box<(Ready, TcpListener)>, String>),
+}
+
+/// All that a start needs.
+struct Ready {
+    prepared: Prepared,
+    broker: Arc<Broker>,
+}
+
+struct Shell {
+    supervisor: Supervisor,
+    started: Instant,
+    sandbox: PathBuf,
+    environment: BTreeMap<String, String>,
+    agent: Agent,
+    inbox: mpsc::Sender<Inbox>,
+    view: watch::Sender<View>,
+    /// What a LAUNCH brought, once prepared.
+    ready: Option<Ready>,
+    /// The JVM, from its start until it is swept.
+    family: Option<Family>,
+    mark: Option<Mark>,
+    /// Probes and checks; dropped with [`Effect::Rest`].
+    watchers: JoinSet<()>,
+    /// What must be finished before we leave, or is ended with us.
+    others: JoinSet<()>,
+    exit: Option<ExitCode>,
+}
+
+/// Runs until the task has ended. `environment` is the one the agent gave this process.
+pub async fn run(environment: BTreeMap<String, String>) -> ExitCode {
+    let (agent, sandbox) = match Agent::start(&environment) {
+        Ok(started) => started,
+        Err(problem) => {
+            error!("{problem}");
+            return ExitCode::Environment;
+        }
+    };
+    match serve(agent, sandbox, environment).await {
+        Ok(code) => code,
+        Err(problem) => {
+            error!(error = chain(&*problem), "the executor cannot go on");
+            ExitCode::Failed
+        }
+    }
+}
+
+async fn serve(
+    agent: Agent,
+    sandbox: PathBuf,
+    environment: BTreeMap<String, String>,
+) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    process::adopt_orphans()?;
+    let mut children = signal(SignalKind::child())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (inbox, mut events) = mpsc::channel(QUEUE);
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut shell = Shell {
+        supervisor: Supervisor::default(),
+        started: Instant::now(),
+        sandbox,
+        environment,
+        agent,
+        inbox,
+        view: watch::channel(View { state: "idle", check: None }).0,
+        ready: None,
+        family: None,
+        mark: None,
+        watchers: JoinSet::new(),
+        others: JoinSet::new(),
+        exit: None,
+    };
+    loop {
+        let events = tokio::select! {
+            biased;
+            _ = children.recv() => shell.child_changed().into_iter().collect(),
+            _ = terminate.recv() => vec![Event::Signalled("SIGTERM")],
+            _ = interrupt.recv() => vec![Event::Signalled("SIGINT")],
+            message = shell.agent.next() => shell.agent.events(message),
+            Some(inbox) = events.recv() => vec![shell.take(inbox)],
+            _ = ticks.tick() => vec![shell.swept().unwrap_or(Event::Tick)],
+        };
+        shell.handle(events).await;
+        if let Some(code) = shell.exit {
+            return Ok(shell.agent.exit_code(code));
+        }
+    }
+}
+
+impl Shell {
+    async fn handle(&mut self, events: Vec<Event>) {
+        let mut events = VecDeque::from(events);
+        while let Some(event) = events.pop_front() {
+            for effect in self.supervisor.handle(self.started.elapsed(), event) {
+                events.extend(self.act(effect).await);
+            }
+        }
+        let state = self.supervisor.state();
+        self.view.send_if_modified(|view| std::mem::replace(&mut view.state, state) != state);
+    }
+
+    /// Carries out one effect; what is answered at once comes back as an event.
+    async fn act(&mut self, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::Update(update) => self.agent.update(update).await,
+            Effect::Prepare(contract) => self.prepare(contract),
+            Effect::Look => {
+                if let Some(broker) = self.broker() {
+                    self.send_later(async move { Event::Registration(broker.look().await) });
+                }
+            }
+            Effect::Spawn => return Some(Event::Spawned(self.spawn())),
+            Effect::Rest => self.watchers.abort_all(),
+            Effect::Signal(signal) => {
+                if let Some(family) = &self.family {
+                    let signal = if signal == Signal::Term { Number::SIGTERM } else { Number::SIGKILL };
+                    info!(%signal, "signalling the broker's process group");
+                    family.signal(signal);
+                }
+            }
+            Effect::Sweep => {
+                if let Some(family) = &mut self.family {
+                    family.sweep();
+                }
+                return self.swept();
+            }
+            Effect::Forget { session } => {
+                if let Some(broker) = self.broker() {
+                    self.send_later(async move {
+                        broker.forget(session).await;
+                        Event::Forgotten
+                    });
+                }
+            }
+            Effect::Exit(code) => self.exit = Some(code),
+            Effect::Note(text) => info!("{text}"),
+            Effect::Warn(text) => warn!("{text}"),
+        }
+        None
+    }
+
+    fn broker(&self) -> Option<Arc<Broker>> {
+        self.ready.as_ref().map(|ready| Arc::clone(&ready.broker))
+    }
+
+    fn send_later(&mut self, event: impl Future<Output = Event> + Send + 'static) {
+        let inbox = self.inbox.clone();
+        self.others.spawn(async move {
+            let _loop_has_ended = inbox.send(Inbox::Event(event.await)).await;
+        });
+    }
+
+    fn take(&mut self, inbox: Inbox) -> Event {
+        match inbox {
+            Inbox::Event(event) => event,
+            Inbox::Prepared(Ok(ready)) => {
+                let (ready, listener) = *ready;
+                let timeout = ready.prepared.session_timeout;
+                self.ready = Some(ready);
+                self.others.spawn(admin::serve(listener, self.view.subscribe()));
+                Event::Prepared(Ok(timeout))
+            }
+            Inbox::Prepared(Err(problem)) => Event::Prepared(Err(problem)),
+        }
+    }
+
+    fn prepare(&mut self, contract: LaunchContract) {
+        let (inbox, sandbox, environment) =
+            (self.inbox.clone(), self.sandbox.clone(), self.environment.clone());
+        self.others.spawn(async move {
+            let result = make_ready(contract, sandbox, environment).await;
+            let result = result.map(Box::new).map_err(|problems| problems.join("; "));
+            let _loop_has_ended = inbox.send(Inbox::Prepared(result)).await;
+        });
+    }
+
+    /// Starts the JVM and all that watches it.
+    fn spawn(&mut self) -> Result<u32, String> {
+        let Some(Ready { prepared, broker }) = &self.ready else {
+            return Err("nothing is prepared".to_owned());
+        };
+        self.mark = Some(tail::mark());
+        let command = &prepared.command;
+        let pid = fork::spawn(command, &self.sandbox)
+            .map_err(|error| format!("cannot start {}: {error}", command.program.display()))?;
+        info!(%pid, program = %command.program.display(), arguments = ?command.arguments, "the JVM is started");
+        self.family = Some(Family::new(pid));
+        // Probes and checks speak the supervisor's language; one small task passes it on.
+        let (events, mut received) = mpsc::channel(1);
+        let inbox = self.inbox.clone();
+        self.watchers.spawn(async move {
+            while let Some(event) = received.recv().await {
+                if inbox.send(Inbox::Event(event)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        self.watchers.spawn(Arc::clone(broker).probe(events.clone()));
+        if let Some(timing) = self.agent.health() {
+            self.watchers.spawn(Arc::clone(broker).check(timing, events, self.view.clone()));
+        }
+        Ok(pid.as_raw().unsigned_abs())
+    }
+
+    /// After a SIGCHLD.
+    fn child_changed(&mut self) -> Option<Event> {
+        let how = self.family.as_mut().and_then(Family::reap);
+        let Some(how) = how else { return self.swept() };
+        let tail = self.mark.take().map(tail::last_words).unwrap_or_default();
+        Some(Event::Exited(End { how, tail }))
+    }
+
+    /// One round of a sweep, if one is under way.
+    fn swept(&mut self) -> Option<Event> {
+        let left = self.family.as_mut()?.swept()?;
+        self.family = None;
+        Some(Event::Swept { left })
+    }
+}
+
+/// Files, artifacts and the admin endpoint's port; all problems at once.
+async fn make_ready(
+    contract: LaunchContract,
+    sandbox: PathBuf,
+    environment: BTreeMap<String, String>,
+) -> Result<(Ready, TcpListener), Vec<String>> {
+    let listener = admin::listen(&contract).await;
+    let broker = Broker::new(&contract);
+    let prepared = tokio::task::spawn_blocking(move || prepare(&contract, &sandbox, &environment)).await;
+    let prepared = match prepared {
+        Ok(Ok(prepared)) => Ok(prepared),
+        Ok(Err(problems)) => Err(problems.iter().map(|problem: &PrepareError| chain(problem)).collect()),
+        Err(panic) => Err(vec![format!("preparing the sandbox failed: {panic}")]),
+    };
+    match (prepared, broker, listener) {
+        (Ok(prepared), Ok(broker), Ok(listener)) => {
+            Ok((Ready { prepared, broker: Arc::new(broker) }, listener))
+        }
+        (prepared, broker, listener) => {
+            let mut problems: Vec<String> = prepared.err().unwrap_or_default();
+            problems.extend(broker.err().map(|error| error.to_string()));
+            problems.extend(listener.err().map(|(address, error)| {
+                format!("the admin endpoint cannot listen on {address} (API_PORT): {error}")
+            }));
+            Err(problems)
+        }
+    }
+}

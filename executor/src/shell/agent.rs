@@ -1,0 +1,157 @@
+//! The Mesos agent: its messages become events, updates become statuses.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use healthcheck::policy::Timing;
+use mesos::{
+    executor::{Client, Handle, Message, Options, OptionsError, Refused, Shutdown},
+    v1::TaskInfo,
+};
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use super::wire;
+use crate::supervisor::{Event, ExitCode, Update};
+
+/// Messages waiting for the loop; the client holds the stream back when it is full.
+const QUEUE: usize = 16;
+/// What of the agent's shutdown grace is kept for sweeping, the terminal update and its acknowledgement, at most.
+const RESERVE: Duration = Duration::from_secs(5);
+
+/// Our side of the executor client.
+pub(super) struct Agent {
+    handle: Handle,
+    messages: mpsc::Receiver<Message>,
+    client: tokio::task::JoinHandle<()>,
+    grace: Duration,
+    health: Option<Timing>,
+    /// Terminal updates that wait for their acknowledgement.
+    terminal: BTreeMap<Uuid, String>,
+    refused: bool,
+}
+
+impl Agent {
+    /// Reads the agent's environment and begins to subscribe; also gives the sandbox.
+    ///
+    /// # Errors
+    /// All that is missing or wrong in the environment.
+    pub(super) fn start(environment: &BTreeMap<String, String>) -> Result<(Self, PathBuf), OptionsError> {
+        let options = Options::from_lookup(|name| environment.get(name).cloned())?;
+        // The agent starts us there.
+        let sandbox = options.sandbox.clone().unwrap_or_else(|| PathBuf::from("."));
+        let grace = options.shutdown_grace - RESERVE.min(options.shutdown_grace / 4);
+        info!(
+            executor = options.executor_id.value,
+            framework = options.framework_id.value,
+            sandbox = %sandbox.display(),
+            "kafka-executor {}",
+            env!("CARGO_PKG_VERSION")
+        );
+        let (client, handle) = Client::new(options);
+        let (sender, messages) = mpsc::channel(QUEUE);
+        let client = tokio::spawn(client.run(sender));
+        let agent =
+            Self { handle, messages, client, grace, health: None, terminal: BTreeMap::new(), refused: false };
+        Ok((agent, sandbox))
+    }
+
+    /// The next message; `None` once, when the client has ended, then nothing ever.
+    pub(super) async fn next(&mut self) -> Option<Message> {
+        if self.messages.is_closed() && self.messages.is_empty() && self.client.is_finished() {
+            return std::future::pending().await;
+        }
+        let message = self.messages.recv().await;
+        if message.is_none() {
+            // Nothing more comes: `next` must not spin.
+            self.messages.close();
+            let _panic_is_in_the_log = (&mut self.client).await;
+        }
+        message
+    }
+
+    /// What a message means to the supervisor.
+    pub(super) fn events(&mut self, message: Option<Message>) -> Vec<Event> {
+        match message {
+            None => vec![self.shutdown("the client of the agent has ended".to_owned())],
+            Some(Message::Subscribed(subscribed)) => {
+                info!(agent = subscribed.agent_info.hostname, "subscribed");
+                vec![Event::Subscribed { killing: wire::knows_killing(&subscribed.framework_info) }]
+            }
+            Some(Message::Launch(task)) => vec![self.launch(&task)],
+            Some(Message::LaunchGroup(tasks)) => tasks.iter().map(|task| self.launch(task)).collect(),
+            Some(Message::Kill { task_id, kill_policy }) => {
+                info!(task = task_id.value, "KILL");
+                vec![Event::Kill { task: task_id.value, grace: kill_policy.as_ref().and_then(wire::grace) }]
+            }
+            Some(Message::Acknowledged { uuid, .. }) => self.settled(uuid),
+            Some(Message::Message(bytes)) => {
+                warn!(length = bytes.len(), "a MESSAGE that this version does not know: ignored");
+                vec![]
+            }
+            Some(Message::Shutdown(reason)) => {
+                if reason == Shutdown::Asked {
+                    info!("SHUTDOWN");
+                } else {
+                    warn!("{reason}");
+                }
+                vec![self.shutdown(reason.to_string())]
+            }
+            Some(Message::Disconnected { reason }) => {
+                warn!(reason, "the agent is away; the broker goes on");
+                vec![]
+            }
+            Some(Message::Refused(Refused::Update { task_id, uuid, status, text })) => {
+                error!(task = task_id.value, status, text, "the agent refuses an update: it is lost");
+                self.settled(uuid)
+            }
+            Some(Message::Refused(refused @ Refused::Subscribe { .. })) => {
+                error!("{refused}");
+                self.refused = true;
+                vec![self.shutdown(refused.to_string())]
+            }
+        }
+    }
+
+    fn launch(&mut self, task: &TaskInfo) -> Event {
+        let launched = wire::launch(task);
+        info!(task = launched.launch.task, "LAUNCH");
+        for warning in launched.warnings {
+            warn!(task = launched.launch.task, "{warning}");
+        }
+        // The first launch counts; the supervisor refuses every other one.
+        self.health = self.health.or(launched.health);
+        Event::Launch(Box::new(launched.launch))
+    }
+
+    fn shutdown(&self, reason: String) -> Event {
+        Event::Shutdown { reason, grace: self.grace }
+    }
+
+    fn settled(&mut self, uuid: Uuid) -> Vec<Event> {
+        self.terminal.remove(&uuid).map(|task| Event::Acknowledged { task }).into_iter().collect()
+    }
+
+    /// Tells the agent; the client keeps and repeats the update until it is acknowledged.
+    pub(super) async fn update(&mut self, update: Update) {
+        let (task, terminal) = (update.task.clone(), update.state.is_terminal());
+        info!(task, state = ?update.state, healthy = update.healthy, "{}", update.message);
+        match self.handle.update(wire::status(update)).await {
+            Ok(uuid) if terminal => {
+                self.terminal.insert(uuid, task);
+            }
+            Ok(_) => {}
+            Err(error) => warn!(task, %error, "nobody hears this update"),
+        }
+    }
+
+    /// How to check the broker's health; `None`: not at all.
+    pub(super) fn health(&self) -> Option<Timing> {
+        self.health
+    }
+
+    /// What `code` is for whoever reads exit codes, given what the agent said.
+    pub(super) fn exit_code(&self, code: ExitCode) -> ExitCode {
+        if self.refused { ExitCode::Refused } else { code }
+    }
+}

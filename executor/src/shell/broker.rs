@@ -1,0 +1,201 @@
+//! The broker seen from outside: is its id free, does it serve, and, once dead, is its registration gone.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use api::launch::{LaunchContract, Metadata};
+use healthcheck::{
+    check::{self, Failure, Target},
+    policy::{Policy, Timing, Verdict},
+};
+use kafka::{
+    registration::Owner,
+    zookeeper::{CONTROLLER, Deleted, InvalidConnect, ZooKeeper, registration_path},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tracing::{info, warn};
+
+use super::admin::{Check, View};
+use crate::{
+    properties::bracketed,
+    supervisor::{Event, Registered},
+};
+
+/// How long our own ZooKeeper session believes in a server that fell silent.
+const OUR_SESSION: Duration = Duration::from_secs(10);
+/// Between two readiness probes (D18: several times a second).
+const PROBE_EVERY: Duration = Duration::from_millis(200);
+/// Longest a probe waits for the broker.
+const PROBE_LIMIT: Duration = Duration::from_secs(2);
+/// How often the session of a broker that serves is looked up: it changes when ZooKeeper was away for long.
+const SESSION_EVERY: Duration = Duration::from_secs(5);
+
+/// One broker's outside.
+#[derive(Debug)]
+pub(super) struct Broker {
+    target: Target,
+    zookeeper: ZooKeeper,
+}
+
+impl Broker {
+    /// # Errors
+    /// A `connect` that is no connection string; a checked contract has none.
+    pub(super) fn new(contract: &LaunchContract) -> Result<Self, InvalidConnect> {
+        let Metadata::ZooKeeper { connect } = &contract.metadata;
+        let address = |host: &str| format!("{}:{}", bracketed(host), contract.port);
+        let target = Target {
+            broker: contract.broker.0,
+            address: address(&reachable(&contract.listen_address)),
+            advertised: address(&contract.advertised_host),
+        };
+        Ok(Self { target, zookeeper: ZooKeeper::new(connect, OUR_SESSION)? })
+    }
+
+    /// Who is registered under the id now.
+    pub(super) async fn look(&self) -> Registered {
+        match self.zookeeper.registration(self.target.broker).await {
+            Ok(None) => Registered::Nobody,
+            Ok(Some(found)) => Registered::Other {
+                owner: format!("{} (session {})", found.endpoint().address(), found.owner),
+            },
+            Err(error) if error.is_away() => Registered::Unknown { why: self.away() },
+            Err(error) => Registered::Unknown { why: chain(&error) },
+        }
+    }
+
+    /// Probes until the broker serves, then follows its session; sends events until dropped.
+    pub(super) async fn probe(self: Arc<Self>, events: mpsc::Sender<Event>) {
+        let mut session = None;
+        let mut serves = false;
+        loop {
+            let registered = check::registered(&self.zookeeper, &self.target).await;
+            if let Ok(found) = &registered
+                && session != Some(found.owner)
+            {
+                session = Some(found.owner);
+                if events.send(Event::Session(found.owner.0)).await.is_err() {
+                    return;
+                }
+            }
+            if !serves {
+                let answers = match registered {
+                    Ok(_) => check::metadata(&self.target, PROBE_LIMIT).await,
+                    Err(missing) => Err(missing),
+                };
+                serves = answers.is_ok();
+                let result = answers.map(drop).map_err(|missing| self.missing(&missing));
+                if events.send(Event::Ready(result)).await.is_err() {
+                    return;
+                }
+            }
+            tokio::time::sleep(if serves { SESSION_EVERY } else { PROBE_EVERY }).await;
+        }
+    }
+
+    /// What a broker that starts still lacks, in words that stay the same while it does: each change is an update.
+    fn missing(&self, failure: &Failure) -> String {
+        let what = if failure.excuse().is_some() { self.away() } else { failure.reason() };
+        format!("not serving yet: {what}")
+    }
+
+    fn away(&self) -> String {
+        format!("no answer from {}", self.zookeeper.connection_string())
+    }
+
+    /// Checks the broker's health as `timing` says (S-081 to S-086, D17), from its start now until dropped.
+    pub(super) async fn check(
+        self: Arc<Self>,
+        timing: Timing,
+        events: mpsc::Sender<Event>,
+        view: watch::Sender<View>,
+    ) {
+        let started = Instant::now();
+        let mut policy = Policy::new(timing, Duration::ZERO);
+        while let Some(due) = policy.next_check() {
+            tokio::time::sleep_until(started + due).await;
+            let began = started.elapsed();
+            let looked = check::run(&self.zookeeper, &self.target, timing.timeout).await;
+            let verdict = policy.record(began, started.elapsed(), check::outcome(&looked));
+            let shown = Check { verdict: verdict.clone() };
+            view.send_modify(|view| view.check = Some(shown));
+            let message = match &looked {
+                Ok(healthy) => healthy.to_string(),
+                Err(_) => verdict.to_string(),
+            };
+            let event = match verdict {
+                // Shown, not told (D17, D29).
+                Verdict::Uncounted { .. } => {
+                    info!("{message}");
+                    continue;
+                }
+                Verdict::Unhealthy { .. } => Event::Unhealthy(message),
+                counted => Event::Checked { healthy: counted == Verdict::Healthy, message },
+            };
+            if events.send(event).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Deletes what the dead broker's `session` still holds (D38): the controller's node too, so that both elections
+    /// begin at once rather than when ZooKeeper misses the session.
+    pub(super) async fn forget(self: Arc<Self>, session: i64) {
+        let owner = Owner(session);
+        let own = registration_path(self.target.broker);
+        let (registration, controller) = tokio::join!(
+            self.zookeeper.delete_if_owner(&own, owner),
+            self.zookeeper.delete_if_owner(CONTROLLER, owner)
+        );
+        for (path, result) in [(own.as_str(), registration), (CONTROLLER, controller)] {
+            match result {
+                Ok(Deleted::Yes) => {
+                    info!(path, session = %owner, "deleted what the dead broker left in ZooKeeper")
+                }
+                Ok(Deleted::Absent | Deleted::OwnedBy(_)) => {}
+                Err(error) => {
+                    warn!(path, error = chain(&error), "cannot delete; it goes when the session ends");
+                }
+            }
+        }
+    }
+}
+
+/// An address to connect to for one that is listened on.
+fn reachable(listen: &str) -> String {
+    match listen.parse::<IpAddr>() {
+        Ok(IpAddr::V4(any)) if any.is_unspecified() => "127.0.0.1".to_owned(),
+        Ok(IpAddr::V6(any)) if any.is_unspecified() => "::1".to_owned(),
+        _ => listen.to_owned(),
+    }
+}
+
+/// An error and its causes in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_listens_everywhere_is_reached_on_loopback() {
+        for (listen, expect) in [
+            ("0.0.0.0", "127.0.0.1"),
+            ("::", "::1"),
+            ("10.0.0.5", "10.0.0.5"),
+            ("broker.example", "broker.example"),
+        ] {
+            assert_eq!(reachable(listen), expect);
+        }
+    }
+}
