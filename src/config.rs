@@ -62,7 +62,10 @@ impl Settings {
         errors.sort_by_key(|error| {
             VARIABLES.iter().position(|v| v.name == error.field).unwrap_or(VARIABLES.len())
         });
-        if errors.is_empty() { Ok(Settings { process, service, warnings }) } else { Err(Errors(errors)) }
+        match process {
+            Some(process) if errors.is_empty() => Ok(Settings { process, service, warnings }),
+            _ => Err(Errors(errors)),
+        }
     }
 }
 

@@ -31,6 +31,7 @@ pub mod reconcile;
 pub mod record;
 pub mod roll;
 pub mod settle;
+pub mod shell;
 pub mod state;
 pub mod view;
 

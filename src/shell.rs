@@ -1,8 +1,199 @@
 //! The one loop: next event → `handle` → commit → calls → replies → publish the view; and all that has effects.
+//!
+//! One task owns the scheduler. Subscription, Kafka poller, ticker and signals only send [`Input`]s on one bounded
+//! channel: whoever is faster than the loop waits, and the ticker skips. HTTP reads the last published view and never
+//! enters the loop. A commit that fails ends the process with its code (crash-only): what is durable is unknown then,
+//! and a start from the store is the one way on that needs no second thought.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "clock, chance, environment and tasks are what a shell is for; the core has none of them"
+)]
 
+mod clock;
+mod cycle;
+mod environment;
 mod exit;
 mod failpoint;
+pub mod http;
+mod kafka;
 pub mod log;
+mod mesos;
+mod signal;
 pub mod store;
 
-pub use self::exit::Exit;
+use std::{sync::Arc, time::Duration};
+
+use ::kafka::zookeeper::ZooKeeper;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::MissedTickBehavior,
+};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    clock::Clock,
+    cycle::Cycle,
+    failpoint::Failpoint,
+    store::{Store, file::FileStore},
+};
+pub use self::{cycle::Failure, environment::environment, exit::Exit};
+use crate::{
+    Scheduler,
+    config::{Process, Settings, StateUri},
+    event::Event,
+};
+
+/// Events that wait for the loop. Senders wait when it is full; the subscription then stops reading, and Mesos keeps
+/// what it has to say.
+const INPUTS: usize = 1024;
+/// Longest time between two ticks.
+const TICK: Duration = Duration::from_secs(1);
+/// How long parts may take to end once told to.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long a ZooKeeper server that fell silent is believed in; only topic routes wait for it.
+const ZOOKEEPER_SESSION: Duration = Duration::from_secs(10);
+
+/// What reaches the loop.
+pub(crate) enum Input {
+    /// For the core.
+    Event(Event),
+    /// A new subscription, before its first event.
+    Connected(mesos::Calls),
+    /// The subscription is over, and with it all calls not yet sent.
+    Disconnected(String),
+    /// Mesos refuses us for good.
+    Refused(String),
+}
+
+/// Runs the scheduler on a runtime of its own, and says in the log how it ended.
+pub fn start(settings: Settings, stop: CancellationToken) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "cannot start the runtime");
+            return Exit::Internal;
+        }
+    };
+    let ended = runtime.block_on(run(settings, stop));
+    // What still hangs has had its time.
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => {
+            tracing::info!("stopped");
+            Exit::Stopped
+        }
+        Err(failure) => {
+            let exit = failure.exit();
+            tracing::error!(error = log::chain(&failure), code = exit.code(), "the scheduler ends");
+            exit
+        }
+    }
+}
+
+/// Runs the scheduler until `stop` is cancelled, a signal says so, or something fails.
+///
+/// # Errors
+/// Each way to end that is not a stop, with its [`Exit`] code.
+pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Failure> {
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    match settings.process.state.clone() {
+        StateUri::File(path) => {
+            let store = FileStore::open(&path).map_err(Failure::State)?;
+            run_on(store, settings, stop).await
+        }
+    }
+}
+
+async fn run_on<S: Store>(mut store: S, settings: Settings, stop: CancellationToken) -> Result<(), Failure> {
+    let Settings { process, service, .. } = settings;
+    // Bound before anything is read or sent, so that a second scheduler on the same addresses changes nothing.
+    let api = bind("PORT1", &process, process.api_port).await?;
+    let admin = match process.admin_port {
+        Some(port) => Some(bind("PORT0", &process, port).await?),
+        None => None,
+    };
+    let clock = Clock::start();
+
+    let records = store.load().await.map_err(Failure::State)?;
+    let (scheduler, effects) =
+        Scheduler::restore(service, &records, rand::random()).map_err(Failure::Restore)?;
+    let failpoint = Failpoint::new(process.crash_at, records.is_empty());
+    let host = process.host_or(&environment::hostname());
+    let url = format!("http://{host}:{}", api.address().port());
+    let framework = mesos::reachable_at(scheduler.framework_info(), &url, &host);
+
+    let (inputs, received) = mpsc::channel(INPUTS);
+    let view = Arc::new(scheduler.view(clock.now()));
+    let zookeeper =
+        ZooKeeper::new(&view.connection.zookeeper, ZOOKEEPER_SESSION).map_err(Failure::ZooKeeper)?;
+    let topics = http::KafkaTopics::new(Arc::new(zookeeper), framework.name.clone());
+    let (view, shown) = watch::channel(view);
+    let app = http::App::new(shown, Arc::new(topics));
+    let subscription =
+        mesos::Subscription::new(process.masters, framework, inputs.clone()).map_err(Failure::MesosClient)?;
+    let (question, asked) = watch::channel(None);
+    let mut cycle = Cycle::new(scheduler, store, clock, failpoint, view, question);
+    // Before anything else may happen: a first target, or a changed one, must not depend on a later event.
+    cycle.perform(effects).await?;
+
+    let parts = stop.child_token();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(named("signals", stop_on_signal(stop.clone())));
+    tasks.spawn(named("ticker", tick(inputs.clone(), parts.clone())));
+    tasks.spawn(named("Kafka poller", kafka::poll(asked, inputs.clone(), clock, parts.clone())));
+    tasks.spawn(named("subscription", subscription.run(parts.clone())));
+    tasks.spawn(named("REST API", api.serve(http::api(app.clone()), parts.clone())));
+    if let Some(admin) = admin {
+        tasks.spawn(named("admin API", admin.serve(http::admin(app), parts.clone())));
+    }
+    drop(inputs);
+
+    let ended = cycle.run(received, &mut tasks, &stop).await;
+    parts.cancel();
+    cycle.finish().await;
+    if tokio::time::timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await.is_err() {
+        tracing::warn!("some parts did not end within {} s and are dropped", GRACE.as_secs());
+    }
+    ended
+}
+
+async fn bind(variable: &'static str, process: &Process, port: u16) -> Result<http::Listener, Failure> {
+    let bound = http::bind(process.listen_address, port).await;
+    let listener = bound.map_err(|source| Failure::Listen { variable, source })?;
+    tracing::info!(address = %listener.address(), "listening ({variable})");
+    Ok(listener)
+}
+
+/// Sends a tick a second. One that finds the channel full is dropped: what fills it makes the core decide just as well.
+async fn tick(inputs: mpsc::Sender<Input>, stop: CancellationToken) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(interval.tick()).await.is_some() {
+        if let Err(mpsc::error::TrySendError::Closed(_)) = inputs.try_send(Input::Event(Event::Tick)) {
+            return;
+        }
+    }
+}
+
+async fn stop_on_signal(stop: CancellationToken) {
+    match stop.run_until_cancelled(signal::asked_to_stop()).await {
+        Some(Ok(signal)) => {
+            tracing::info!(signal, "stopping; brokers live on");
+            stop.cancel();
+        }
+        Some(Err(error)) => tracing::error!(%error, "cannot listen for signals"),
+        None => {}
+    }
+}
+
+async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
+    task.await;
+    name
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,15 @@
 
 use std::{net::IpAddr, path::PathBuf};
 
+use mesos::scheduler::{Masters, MastersError};
+
 use super::read::Reader;
 
 /// What this process is told, beside the service's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// The masters, each `http(s)://host:port` without a path; never empty (D21).
-    pub masters: Vec<String>,
+    /// The masters (D21).
+    pub masters: Masters,
     /// Where state is kept.
     pub state: StateUri,
     /// What the REST API binds.
@@ -59,22 +61,26 @@ pub enum LogFormat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CrashAt(pub u32);
 
-pub(super) fn read(reader: &mut Reader<'_>) -> Process {
-    let process = Process {
-        masters: masters(reader),
+/// `None` where the masters are wrong, for whom there is no stand-in; all else is read nevertheless.
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<Process> {
+    let masters = masters(reader);
+    let api_port = reader.port("PORT1");
+    let admin_port = reader.given("PORT0").is_some().then(|| reader.number("PORT0", 1..=u64::from(u16::MAX)));
+    if admin_port == Some(api_port) && reader.is_fine("PORT0") && reader.is_fine("PORT1") {
+        reader.error("PORT0", "must differ from PORT1, which serves /admin/* too");
+    }
+    Some(Process {
         state: state(reader),
         listen_address: reader.address("LISTEN_ADDRESS"),
-        api_port: reader.port("PORT1"),
-        admin_port: reader.given("PORT0").is_some().then(|| reader.number("PORT0", 1..=u64::from(u16::MAX))),
+        api_port,
+        admin_port,
         host: reader.given("HOST").map(str::to_owned),
         log_format: reader.word("LOG_FORMAT", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
         log_level: log_level(reader),
         crash_at: crash_at(reader),
-    };
-    if process.admin_port == Some(process.api_port) && reader.is_fine("PORT0") && reader.is_fine("PORT1") {
-        reader.error("PORT0", "must differ from PORT1, which serves /admin/* too");
-    }
-    process
+        // Last, so that nothing above is skipped.
+        masters: masters?,
+    })
 }
 
 fn log_level(reader: &mut Reader<'_>) -> String {
@@ -88,35 +94,9 @@ fn log_level(reader: &mut Reader<'_>) -> String {
     text.to_owned()
 }
 
-fn masters(reader: &mut Reader<'_>) -> Vec<String> {
+fn masters(reader: &mut Reader<'_>) -> Option<Masters> {
     const NAME: &str = "MESOS_MASTER";
-    let text = reader.text(NAME);
-    if text.starts_with("zk://") {
-        let instead = "give the masters themselves, such as http://10.0.0.1:5050,http://10.0.0.2:5050";
-        reader.error(
-            NAME,
-            format!("{text:?}: finding masters in ZooKeeper is not supported by this version: {instead}"),
-        );
-        return Vec::new();
-    }
-    let mut masters = Vec::new();
-    for part in text.split(',').map(str::trim) {
-        match master(part) {
-            Some(master) if masters.contains(&master) => reader.error(NAME, format!("names {part:?} twice")),
-            Some(master) => masters.push(master),
-            None => reader.error(
-                NAME,
-                format!("{part:?} is not a master's address: write http://host:port, https://host:port or host:port"),
-            ),
-        }
-    }
-    masters
-}
-
-fn master(part: &str) -> Option<String> {
-    let (scheme, rest) = part.split_once("://").unwrap_or(("http", part));
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    (["http", "https"].contains(&scheme) && is_host_port(rest)).then(|| format!("{scheme}://{rest}"))
+    reader.text(NAME).parse().map_err(|error: MastersError| reader.error(NAME, error.to_string())).ok()
 }
 
 /// `host:port`, where an IPv6 address stands in brackets.

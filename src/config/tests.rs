@@ -42,7 +42,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(
         process,
         Process {
-            masters: vec!["http://127.0.0.1:5050".into()],
+            masters: "127.0.0.1:5050".parse().unwrap(),
             state: StateUri::File("/var/lib/kafka".into()),
             listen_address: "0.0.0.0".parse().unwrap(),
             api_port: 8080,
@@ -109,8 +109,7 @@ fn all_mistakes_are_reported_at_once() {
 fn each_mistake_says_what_is_wrong_and_what_to_give_instead() {
     let cases = [
         "MESOS_MASTER=zk://master.mesos:2181/mesos",          // D21
-        "MESOS_MASTER=http://a:5050/path",                    // D21
-        "MESOS_MASTER=a:5050,a:5050",                         // D21
+        "MESOS_MASTER=a:5050/path",                           // D21
         "SCHEDULER_STATE_URI=zk://h:2181/dcos-service-kafka", // D21
         "SCHEDULER_STATE_URI=file://relative",                // D21
         "SCHEDULER_STATE_URI=",                               // D21

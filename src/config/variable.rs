@@ -103,7 +103,7 @@ use self::OnChange::{GrowOnly, Refused, Relaunch, Restart, Scheduler};
 /// Every setting but the overrides, in the order in which they are shown and checked.
 #[rustfmt::skip]
 pub const VARIABLES: &[Variable] = &[
-    process("MESOS_MASTER", "http(s)://host:port or host:port, several separated by commas", Is("zk://master.mesos:2181/mesos"),
+    process("MESOS_MASTER", "host:port or http(s)://host:port, several separated by commas", Is("zk://master.mesos:2181/mesos"),
         "The Mesos masters (D21). zk:// is not supported by this version: give the masters themselves."),
     process("SCHEDULER_STATE_URI", "file:///directory", From("ZooKeeper on the masters' ensemble"),
         "Where the scheduler keeps its state (D21). zk:// is not supported by this version: a directory must be given."),

@@ -15,7 +15,10 @@ impl Failpoint {
     pub(crate) fn new(crash_at: Option<CrashAt>, first_start: bool) -> Failpoint {
         let left = crash_at.filter(|_| first_start).map(|CrashAt(n)| n);
         if let Some(n) = left {
-            tracing::error!(n, "KAFKA_SCHEDULER_CRASH_AT is set: this scheduler kills itself at a launch; for tests only");
+            tracing::error!(
+                n,
+                "KAFKA_SCHEDULER_CRASH_AT is set: this scheduler kills itself at a launch; for tests only"
+            );
         }
         Failpoint { left }
     }

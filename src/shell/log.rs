@@ -14,7 +14,8 @@ use crate::config::{LogFormat, Process};
 /// Starts logging for the whole process; a second call does nothing.
 pub fn init(process: &Process) {
     // Validated when the configuration was read.
-    let filter: Targets = process.log_level.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
+    let filter: Targets =
+        process.log_level.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     let layer = match process.log_format {
         LogFormat::Text => {
             let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);

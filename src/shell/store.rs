@@ -39,7 +39,9 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// Another process writes here.
-    #[error("{path} is in use by {holder}: two schedulers must not share their state; stop the other one first")]
+    #[error(
+        "{path} is in use by {holder}: two schedulers must not share their state; stop the other one first"
+    )]
     Locked {
         /// The directory.
         path: PathBuf,
@@ -47,13 +49,17 @@ pub enum StoreError {
         holder: String,
     },
     /// The file is not one of ours.
-    #[error("{path} is not a state file of kafka-scheduler; it is left untouched: name another directory, or move it away")]
+    #[error(
+        "{path} is not a state file of kafka-scheduler; it is left untouched: name another directory, or move it away"
+    )]
     Foreign {
         /// The file.
         path: PathBuf,
     },
     /// A newer scheduler wrote the file.
-    #[error("{path} has format {found}, and this version reads only format {known}: run the version that wrote it")]
+    #[error(
+        "{path} has format {found}, and this version reads only format {known}: run the version that wrote it"
+    )]
     Version {
         /// The file.
         path: PathBuf,
@@ -63,7 +69,9 @@ pub enum StoreError {
         known: u32,
     },
     /// The file has our mark, but its content is not what was written.
-    #[error("{path} is damaged ({how}); it is left untouched: restore it from a backup, or move it away to start afresh")]
+    #[error(
+        "{path} is damaged ({how}); it is left untouched: restore it from a backup, or move it away to start afresh"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -19,20 +19,28 @@ pub(crate) async fn check<S: Store>(open: impl Fn() -> S) {
     {
         let mut store = open();
         store.load().await.unwrap();
-        store.commit(&Batch(vec![put("framework", "f-1"), put("brokers/0", "{\n}"), put("brokers/1", "")])).await.unwrap();
+        store
+            .commit(&Batch(vec![put("framework", "f-1"), put("brokers/0", "{\n}"), put("brokers/1", "")]))
+            .await
+            .unwrap();
         assert_eq!(store.load().await.unwrap().len(), 3, "what is committed is loaded by the same store");
     }
-    let expected: Records =
-        [("framework", "f-1"), ("brokers/0", "{\n}"), ("brokers/1", "")].map(|(k, v)| (k.into(), v.into())).into();
+    let expected: Records = [("framework", "f-1"), ("brokers/0", "{\n}"), ("brokers/1", "")]
+        .map(|(k, v)| (k.into(), v.into()))
+        .into();
     assert_eq!(reload().await, expected, "and by the next one, empty values and line feeds included");
 
     {
         let mut store = open();
         // Without a load before: a commit changes what is there, it does not replace it.
-        store.commit(&Batch(vec![delete("brokers/1"), put("brokers/0", "new"), delete("absent")])).await.unwrap();
+        store
+            .commit(&Batch(vec![delete("brokers/1"), put("brokers/0", "new"), delete("absent")]))
+            .await
+            .unwrap();
         store.commit(&Batch::default()).await.unwrap();
     }
-    let expected: Records = [("framework", "f-1"), ("brokers/0", "new")].map(|(k, v)| (k.into(), v.into())).into();
+    let expected: Records =
+        [("framework", "f-1"), ("brokers/0", "new")].map(|(k, v)| (k.into(), v.into())).into();
     assert_eq!(reload().await, expected, "a delete of what is not there is no error");
 
     {

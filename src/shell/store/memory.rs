@@ -77,7 +77,10 @@ mod tests {
         let put = Batch(vec![Write::Put { key: "a".into(), value: b"1".to_vec() }]);
         store.fail_at(2);
         store.commit(&put).await.unwrap();
-        assert!(matches!(store.commit(&Batch(vec![Write::Delete { key: "a".into() }])).await, Err(StoreError::Told)));
+        assert!(matches!(
+            store.commit(&Batch(vec![Write::Delete { key: "a".into() }])).await,
+            Err(StoreError::Told)
+        ));
         assert_eq!(store.records().len(), 1);
     }
 }

@@ -55,7 +55,11 @@ pub(super) fn encode(records: &Records) -> Vec<u8> {
 /// The records in a file's bytes.
 pub(super) fn decode(bytes: &[u8]) -> Result<Records, FormatError> {
     use FormatError::{Damaged, Foreign, Version};
-    let rest = bytes.strip_prefix(MARK.as_bytes()).ok_or(if bytes.is_empty() { Damaged("it is empty") } else { Foreign })?;
+    let rest = bytes.strip_prefix(MARK.as_bytes()).ok_or(if bytes.is_empty() {
+        Damaged("it is empty")
+    } else {
+        Foreign
+    })?;
     let (header, mut body) = split_line(rest).ok_or(Damaged("its first line is cut off"))?;
     let (version, sum) = header.split_once(' ').ok_or(Damaged("its first line is wrong"))?;
     match version.parse() {
@@ -150,6 +154,9 @@ mod tests {
         assert_eq!(decode(b"{\"some\":\"json\"}"), Err(FormatError::Foreign));
         assert_eq!(decode(b""), Err(FormatError::Damaged("it is empty")));
         assert_eq!(decode(b"kafka-scheduler-state 2 abc\n"), Err(FormatError::Version(2)));
-        assert_eq!(decode(b"kafka-scheduler-state one abc\n"), Err(FormatError::Damaged("its first line is wrong")));
+        assert_eq!(
+            decode(b"kafka-scheduler-state one abc\n"),
+            Err(FormatError::Damaged("its first line is wrong"))
+        );
     }
 }

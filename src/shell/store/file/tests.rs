@@ -45,7 +45,9 @@ fn a_second_scheduler_is_told_who_is_there() {
 fn a_foreign_or_damaged_file_is_named_and_left_alone() {
     let temp = tempfile::tempdir().unwrap();
     let path = temp.path().join("state");
-    for (content, says) in [("my diary", "is not a state file"), ("kafka-scheduler-state 1 00\nx", "is damaged")] {
+    for (content, says) in
+        [("my diary", "is not a state file"), ("kafka-scheduler-state 1 00\nx", "is damaged")]
+    {
         std::fs::write(&path, content).unwrap();
         let error = FileStore::open(temp.path()).unwrap_err().to_string();
         assert!(error.contains(says) && error.contains(path.to_str().unwrap()), "{error}");

@@ -1,0 +1,225 @@
+//! One turn of the loop, and its order: handle, commit, calls, replies, view.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinError, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Clock, Exit, Failpoint, Input, Store, http::BindError, mesos::Calls, store::StoreError};
+use crate::{
+    KafkaQuestion, Scheduler,
+    event::{Effects, Event, Timestamp},
+    record::RestoreError,
+    view::View,
+};
+
+/// Why the scheduler ends, unless it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// An address of the REST API cannot be bound.
+    #[error("cannot serve the REST API: free the address, or set {variable} or LISTEN_ADDRESS")]
+    Listen {
+        /// The variable that names the port.
+        variable: &'static str,
+        /// Which address, and why not.
+        source: BindError,
+    },
+    /// The HTTP client for Mesos cannot be made.
+    #[error("cannot talk to Mesos")]
+    MesosClient(#[source] mesos::scheduler::BuildError),
+    /// The address of Kafka's ZooKeeper makes no sense to its client.
+    #[error("cannot talk to ZooKeeper")]
+    ZooKeeper(#[source] kafka::zookeeper::InvalidConnect),
+    /// The store cannot be opened or read.
+    #[error("cannot use the stored state")]
+    State(#[source] StoreError),
+    /// The store's records make no state.
+    #[error("cannot understand the stored state")]
+    Restore(#[source] RestoreError),
+    /// A commit failed.
+    #[error("a commit failed, so what is durable is unknown; start again")]
+    Commit(#[source] StoreError),
+    /// Mesos refuses us for good.
+    #[error("Mesos refuses this framework: {0}")]
+    Refused(String),
+    /// A part that must not end has ended.
+    #[error("the {0} ended by itself, which is a bug")]
+    Ended(&'static str),
+    /// A part panicked.
+    #[error("a part of the scheduler panicked")]
+    Panicked(#[source] JoinError),
+}
+
+impl Failure {
+    /// The exit code's name.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Failure::Listen { .. } => Exit::Listen,
+            Failure::State(_) | Failure::Restore(_) => Exit::State,
+            Failure::Commit(_) => Exit::Commit,
+            Failure::Refused(_) => Exit::Refused,
+            Failure::ZooKeeper(_) => Exit::Configuration,
+            Failure::MesosClient(_) | Failure::Ended(_) | Failure::Panicked(_) => Exit::Internal,
+        }
+    }
+}
+
+/// The pure scheduler as the loop sees it; a script of effects in the loop's own tests.
+pub(crate) trait Core: Send {
+    fn handle(&mut self, now: Timestamp, event: Event) -> Effects;
+    fn view(&self, now: Timestamp) -> View;
+    fn wants_kafka(&self) -> Option<KafkaQuestion>;
+}
+
+impl Core for Scheduler {
+    fn handle(&mut self, now: Timestamp, event: Event) -> Effects {
+        Scheduler::handle(self, now, event)
+    }
+
+    fn view(&self, now: Timestamp) -> View {
+        Scheduler::view(self, now)
+    }
+
+    fn wants_kafka(&self) -> Option<KafkaQuestion> {
+        Scheduler::wants_kafka(self)
+    }
+}
+
+/// Everything one turn needs.
+pub(crate) struct Cycle<C, S> {
+    core: C,
+    store: S,
+    clock: Clock,
+    failpoint: Failpoint,
+    view: watch::Sender<Arc<View>>,
+    question: watch::Sender<Option<KafkaQuestion>>,
+    /// There only while subscribed.
+    calls: Option<Calls>,
+}
+
+impl<C: Core, S: Store> Cycle<C, S> {
+    pub(crate) fn new(
+        core: C,
+        store: S,
+        clock: Clock,
+        failpoint: Failpoint,
+        view: watch::Sender<Arc<View>>,
+        question: watch::Sender<Option<KafkaQuestion>>,
+    ) -> Self {
+        Self { core, store, clock, failpoint, view, question, calls: None }
+    }
+
+    /// Turns until told to stop or until something fails. A turn once begun is always finished.
+    pub(crate) async fn run(
+        &mut self,
+        mut inputs: mpsc::Receiver<Input>,
+        tasks: &mut JoinSet<&'static str>,
+        stop: &CancellationToken,
+    ) -> Result<(), Failure> {
+        loop {
+            let input = tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                Some(ended) = tasks.join_next() => {
+                    // The signal task has told us to stop by now, if that is what it was.
+                    if stop.is_cancelled() {
+                        return Ok(());
+                    }
+                    return Err(ended.map_or_else(Failure::Panicked, Failure::Ended));
+                }
+                Some(input) = inputs.recv() => input,
+                else => return Err(Failure::Ended("event channel")),
+            };
+            self.turn(input).await?;
+        }
+    }
+
+    async fn turn(&mut self, input: Input) -> Result<(), Failure> {
+        let event = match input {
+            Input::Event(event) => event,
+            Input::Connected(calls) => {
+                self.calls = Some(calls);
+                return Ok(());
+            }
+            Input::Disconnected(reason) => {
+                self.calls = None;
+                Event::Disconnected { reason }
+            }
+            Input::Refused(reason) => return Err(Failure::Refused(reason)),
+        };
+        log_event(&event);
+        let effects = self.core.handle(self.clock.now(), event);
+        self.perform(effects).await
+    }
+
+    /// Makes effects so, in their order.
+    pub(crate) async fn perform(&mut self, effects: Effects) -> Result<(), Failure> {
+        let Effects { writes, calls, replies, notes } = effects;
+        if !writes.0.is_empty() {
+            self.store.commit(&writes).await.map_err(Failure::Commit)?;
+            tracing::debug!(writes = writes.0.len(), "committed");
+        }
+        self.failpoint.after_commit(&calls);
+        for call in calls {
+            match &self.calls {
+                Some(sender) => sender.send(call),
+                // The core decides anew once subscribed; nothing of it is lost for good.
+                None => tracing::debug!(call = ?call.r#type(), "not subscribed, the call is dropped"),
+            }
+        }
+        for (_, reply) in replies {
+            match reply {}
+        }
+        for note in notes {
+            tracing::info!("{note}");
+        }
+        self.publish();
+        Ok(())
+    }
+
+    fn publish(&self) {
+        self.view.send_replace(Arc::new(self.core.view(self.clock.now())));
+        let question = self.core.wants_kafka();
+        self.question.send_if_modified(|old| {
+            let changed = *old != question;
+            *old = question;
+            changed
+        });
+    }
+
+    /// Lets calls already handed over leave, for a short time, and drops the subscription.
+    pub(crate) async fn finish(&mut self) {
+        if let Some(calls) = self.calls.take() {
+            calls.finish().await;
+        }
+    }
+}
+
+/// One line per event, at DEBUG: what an operator must know comes as the core's notes.
+fn log_event(event: &Event) {
+    match event {
+        Event::Tick => tracing::trace!("tick"),
+        Event::Offers(offers) => {
+            let ids: Vec<_> = offers.iter().map(|offer| offer.id.value.as_str()).collect();
+            tracing::debug!(?ids, "offers");
+        }
+        Event::Update(status) => tracing::debug!(
+            task = status.task_id.value,
+            state = status.state().as_str_name(),
+            reason = status.reason.map(|_| status.reason().as_str_name()),
+            message = status.message(),
+            "update"
+        ),
+        Event::Kafka(Err(error)) => tracing::debug!(error, "no snapshot of Kafka"),
+        Event::Kafka(Ok(_)) => tracing::debug!("a snapshot of Kafka"),
+        Event::Disconnected { reason } => tracing::warn!(reason, "disconnected from Mesos"),
+        Event::Subscribed { framework_id } => tracing::info!(framework_id, "subscribed"),
+        Event::Command(ticket, command) => tracing::info!(?ticket, ?command, "asked for"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! Asks Kafka for snapshots while the core wants them: often while a step waits for one, seldom otherwise.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{Clock, Input, log};
+use crate::{KafkaQuestion, event::Event};
+
+/// Between two snapshots while a step waits.
+const URGENT: Duration = Duration::from_secs(1);
+/// Between two snapshots otherwise; a few of Kafka's metadata requests are nothing to it, and the answer feeds the
+/// health of the service (D19).
+const IDLE: Duration = Duration::from_secs(10);
+/// For one request to one broker.
+const REQUEST: Duration = Duration::from_secs(3);
+/// For a whole snapshot, every broker tried.
+const SNAPSHOT: Duration = Duration::from_secs(10);
+
+/// Sends an [`Event::Kafka`] per question asked, until stopped. Nothing is asked twice at a time; when the loop is slow,
+/// this waits.
+pub(crate) async fn poll(
+    mut question: watch::Receiver<Option<KafkaQuestion>>,
+    inputs: mpsc::Sender<Input>,
+    clock: Clock,
+    stop: CancellationToken,
+) {
+    let _ = stop.run_until_cancelled(ask_forever(&mut question, &inputs, clock)).await;
+}
+
+async fn ask_forever(
+    question: &mut watch::Receiver<Option<KafkaQuestion>>,
+    inputs: &mpsc::Sender<Input>,
+    clock: Clock,
+) {
+    loop {
+        // An error means that the loop has ended, and this with it.
+        let Ok(asked) = question.wait_for(Option::is_some).await.map(|question| question.clone()) else {
+            return;
+        };
+        let Some(KafkaQuestion { bootstrap, urgent }) = asked else { continue };
+        question.mark_unchanged();
+        let answer = snapshot(bootstrap, clock).await;
+        if inputs.send(Input::Event(Event::Kafka(answer))).await.is_err() {
+            return;
+        }
+        let pause = if urgent { URGENT } else { IDLE };
+        // A new question, such as one that became urgent, is not left waiting.
+        let changed = tokio::time::timeout(pause, question.changed()).await;
+        if changed.is_ok() {
+            tokio::time::sleep(URGENT.min(pause)).await;
+        }
+    }
+}
+
+async fn snapshot(bootstrap: Vec<String>, clock: Clock) -> Result<kafka::snapshot::Snapshot, String> {
+    let cluster =
+        kafka::cluster::Cluster { bootstrap, client_id: "kafka-scheduler".to_owned(), timeout: REQUEST };
+    match tokio::time::timeout(SNAPSHOT, cluster.snapshot(clock.now().0)).await {
+        Ok(Ok(snapshot)) => Ok(snapshot),
+        Ok(Err(error)) => Err(log::chain(&error)),
+        Err(_) => Err(format!("no answer within {} s", SNAPSHOT.as_secs())),
+    }
+}
