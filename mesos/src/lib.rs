@@ -12,6 +12,7 @@ pub mod backoff;
 pub mod duration;
 mod encoding;
 pub mod events;
+pub mod executor;
 pub mod json;
 pub mod recordio;
 pub mod resource;
