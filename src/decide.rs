@@ -49,6 +49,10 @@ pub fn decide(
     reconcile(state, now, effects);
     roll::roll(state, now, effects);
     effects.calls.extend(state.kills.due(now));
+    let mut offers = offers;
+    // Brokers spread where they may: the emptiest agent is tried first.
+    let homes = homes(state);
+    offers.sort_by_key(|offer| homes.iter().filter(|(_, agent)| *agent == offer.agent_id.value).count());
     for offer in offers {
         let call = answer(state, now, &offer, rng, effects);
         effects.calls.push(call);

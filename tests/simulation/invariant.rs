@@ -1,0 +1,190 @@
+//! What must hold, under the names of the scheduler crate's documentation. A check answers the violation, if any.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::ids::TaskId;
+use mesos::{
+    resource::identity,
+    v1::{
+        self, TaskState,
+        offer::operation,
+        scheduler::{Call, call},
+    },
+};
+use scheduler::{
+    broker::{Broker, Condition, is_terminal},
+    event::Records,
+    offer::pool::home_of,
+    record,
+};
+
+use crate::{node::Node, planted::Planted};
+
+/// What a check answers: nothing, or what is wrong.
+pub type Check = Result<(), String>;
+
+/// A stored broker.
+fn stored_broker(store: &Records, id: TaskId) -> Option<Broker> {
+    serde_json::from_slice(store.get(&format!("brokers/{}", id.broker))?).ok()
+}
+
+/// No call rests on an unstored write: a LAUNCH's task and home are in the store.
+pub fn launch_is_stored(store: &Records, call: &Call) -> Check {
+    let Some(accept) = &call.accept else { return Ok(()) };
+    for task in accept.operations.iter().filter_map(|o| o.launch.as_ref()).flat_map(|launch| &launch.task_infos) {
+        let id: TaskId = task.task_id.value.parse().unwrap();
+        let stored = stored_broker(store, id).and_then(|broker| Some((broker.task?.id, broker.home?)));
+        let executor = task.executor.as_ref().unwrap();
+        let home = executor.resources.iter().find_map(home_of);
+        match stored {
+            Some((task, kept)) if task == id && Some(kept.id) == home => {}
+            other => {
+                return Err(format!("no call rests on an unstored write: LAUNCH of {id}, stored {other:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No acknowledge before store: the update acknowledged shows in the stored record of its task.
+pub fn acknowledged_is_stored(store: &Records, call: &Call, updates: &BTreeMap<Vec<u8>, v1::TaskStatus>) -> Check {
+    let Some(acknowledge) = &call.acknowledge else { return Ok(()) };
+    let Some(status) = updates.get(&acknowledge.uuid) else {
+        return Err(format!("no acknowledge before store: unknown uuid {:?}", acknowledge.uuid));
+    };
+    let id: TaskId = status.task_id.value.parse().unwrap();
+    let Some(task) = stored_broker(store, id).and_then(|broker| broker.task).filter(|task| task.id == id) else {
+        return Ok(());
+    };
+    let fits = match (status.state(), task.condition) {
+        (state, Condition::Ended { .. }) => is_terminal(state) || state != TaskState::TaskStaging,
+        (state, _) if is_terminal(state) => false,
+        (_, Condition::Launching) => false,
+        (TaskState::TaskRunning, Condition::Starting) => false,
+        _ => true,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(format!("no acknowledge before store: {} of {id} while {:?} is stored", status.state().as_str_name(), task.condition))
+}
+
+/// Each offer is answered once, in the `handle` that brought it.
+pub fn offers_are_answered(offers: &[String], calls: &[Call]) -> Check {
+    let mut answered: Vec<&str> = calls
+        .iter()
+        .flat_map(|call| {
+            let accepted = call.accept.iter().flat_map(|accept| &accept.offer_ids);
+            accepted.chain(call.decline.iter().flat_map(|decline| &decline.offer_ids))
+        })
+        .map(|id| id.value.as_str())
+        .collect();
+    answered.sort_unstable();
+    let mut offers: Vec<&str> = offers.iter().map(String::as_str).collect();
+    offers.sort_unstable();
+    if answered == offers {
+        return Ok(());
+    }
+    Err(format!("each offer is answered once: offered {offers:?}, answered {answered:?}"))
+}
+
+/// The state restored from the store equals the state held.
+pub fn store_is_state(store: &Records, core: &scheduler::Scheduler, planted: Option<Planted>) -> Check {
+    let mut held = record::all(&core.state().stored);
+    let mut store = store.clone();
+    if planted == Some(Planted::LeakedClaim) {
+        held.retain(|key, _| !key.starts_with("released/"));
+        store.retain(|key, _| !key.starts_with("released/"));
+    }
+    let restored = record::restore(&store).map_err(|e| format!("the state restored equals the state held: {e}"))?;
+    match restored {
+        Some(restored) if record::all(&restored) == held => Ok(()),
+        _ => {
+            let different: Vec<_> = held.iter().filter(|(key, value)| store.get(*key) != Some(value)).map(|(k, _)| k).collect();
+            Err(format!("the state restored equals the state held: {different:?} differ"))
+        }
+    }
+}
+
+/// A volume is destroyed only after a denied claim: never one that a broker ever served from.
+pub fn destroyed_held_nothing(call: &Call, served: &BTreeSet<String>) -> Check {
+    let Some(accept) = &call.accept else { return Ok(()) };
+    for volume in accept.operations.iter().filter_map(|o| o.destroy.as_ref()).flat_map(|destroy| &destroy.volumes) {
+        let id = identity::persistence_id(volume).unwrap_or_default();
+        if served.contains(id) {
+            return Err(format!("a volume is destroyed only after a denied claim: {id} held a broker's data"));
+        }
+    }
+    Ok(())
+}
+
+/// One live task per broker, in truth: executors that run, on whatever machine.
+pub fn one_live_task(nodes: &[Node]) -> Check {
+    let mut live: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    for executor in nodes.iter().flat_map(|node| node.executors.values()).filter(|executor| !executor.ending) {
+        if let (Some(broker), Some(task)) = (executor.broker(), executor.task_id()) {
+            live.entry(broker).or_default().push(task);
+        }
+    }
+    match live.into_iter().find(|(_, tasks)| tasks.len() > 1) {
+        Some((broker, tasks)) => Err(format!("one live task per broker: broker {broker} has {tasks:?}")),
+        None => Ok(()),
+    }
+}
+
+/// At most one broker is down by our hand: a KILL of a broker's current task comes only while no other one is.
+pub fn one_down_by_our_hand(call: &Call, core: &scheduler::Scheduler, down: &BTreeSet<u32>) -> Result<Option<u32>, String> {
+    if call.r#type() != call::Type::Kill {
+        return Ok(None);
+    }
+    let id: TaskId = call.kill.as_ref().unwrap().task_id.value.parse().unwrap();
+    let current = core.state().stored.brokers.get(&id.broker).and_then(|broker| broker.task.as_ref());
+    if current.is_none_or(|task| task.id != id) {
+        return Ok(None); // a zombie, which takes nothing down
+    }
+    let other: Vec<_> = down.iter().filter(|broker| **broker != id.broker.0).collect();
+    if other.is_empty() {
+        return Ok(Some(id.broker.0));
+    }
+    Err(format!("at most one broker is down by our hand: {} while {other:?} are", id.broker))
+}
+
+/// No reservation leaks once converged: every home reserved is a broker's.
+pub fn nothing_leaks(nodes: &[Node], core: &scheduler::Scheduler) -> Check {
+    let homes: BTreeSet<_> =
+        core.state().stored.brokers.values().filter_map(|broker| broker.home.as_ref()).map(|home| home.id).collect();
+    for resource in nodes.iter().flat_map(|node| node.disk.reserved()) {
+        let home = home_of(resource);
+        if home.is_none_or(|home| !homes.contains(&home)) {
+            return Err(format!("no reservation leaks once converged: {} of home {home:?}", resource.name));
+        }
+    }
+    Ok(())
+}
+
+/// What an ACCEPT does, for the trace.
+pub fn describe(call: &Call) -> String {
+    let kind = call.r#type().as_str_name();
+    let Some(accept) = &call.accept else {
+        let about = call
+            .kill
+            .as_ref()
+            .map(|kill| &kill.task_id)
+            .or(call.acknowledge.as_ref().map(|acknowledge| &acknowledge.task_id))
+            .map(|id| format!(" {}", id.value))
+            .or(call.reconcile.as_ref().map(|reconcile| format!(" {} tasks", reconcile.tasks.len())));
+        return format!("{kind}{}", about.unwrap_or_default());
+    };
+    let operations: Vec<_> = accept
+        .operations
+        .iter()
+        .map(|operation| match operation.r#type() {
+            operation::Type::Launch => {
+                let tasks = operation.launch.iter().flat_map(|launch| &launch.task_infos);
+                format!("LAUNCH {}", tasks.map(|task| task.task_id.value.as_str()).collect::<Vec<_>>().join(","))
+            }
+            other => other.as_str_name().to_owned(),
+        })
+        .collect();
+    format!("{kind} [{}]", operations.join("; "))
+}

@@ -1,0 +1,42 @@
+//! Faults planted into the scheduler, to see that the checker finds them. The scheduler's own code knows nothing of
+//! them: each is a lie told to it, or a change of what its shell does with its effects.
+
+/// A planted fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// ACKNOWLEDGE leaves before the commit.
+    AcknowledgeBeforeStore,
+    /// ACCEPT leaves before the commit.
+    AcceptBeforeStore,
+    /// A launch is taken for lost at once, and made again.
+    DoubleLaunch,
+    /// After a restart, launches are taken for lost without asking Mesos.
+    RelaunchBeforeReconciliation,
+    /// The record of a home let go is never written.
+    LeakedClaim,
+}
+
+impl Planted {
+    pub const ALL: [Self; 5] = [
+        Self::AcknowledgeBeforeStore,
+        Self::AcceptBeforeStore,
+        Self::DoubleLaunch,
+        Self::RelaunchBeforeReconciliation,
+        Self::LeakedClaim,
+    ];
+
+    /// By its name.
+    pub fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|planted| format!("{planted:?}") == name).expect("the name of a planted fault")
+    }
+
+    /// The invariants that may find it.
+    pub fn invariants(self) -> &'static [&'static str] {
+        match self {
+            Self::AcknowledgeBeforeStore => &["no acknowledge before store"],
+            Self::AcceptBeforeStore => &["no call rests on an unstored write"],
+            Self::DoubleLaunch | Self::RelaunchBeforeReconciliation => &["one live task per broker"],
+            Self::LeakedClaim => &["no reservation leaks once converged"],
+        }
+    }
+}
