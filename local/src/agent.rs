@@ -58,7 +58,7 @@ pub use event::{
     Answer, Checkpoint, ContainerEvent, Container, Ended, Input, Mount, Output, Run, StoredOperation, Ticket, UpdateRecord,
 };
 use operation::Operations;
-pub use recovery::{Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask};
+pub use recovery::{Incompatible, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask};
 use registration::Membership;
 use updates::StatusUpdates;
 
@@ -149,7 +149,7 @@ impl Agent {
     ///
     /// # Errors
     /// When the kept reservations do not fit into the configured resources any more.
-    pub fn new(options: Options, recovered: Recovered, seed: u64, now: Time) -> Result<Self, recovery::Incompatible> {
+    pub fn new(options: Options, recovered: Recovered, seed: u64, now: Time) -> Result<Self, Incompatible> {
         let total = recovery::total(&options.resources, &recovered.resources)?;
         let mut agent = Self {
             updates: StatusUpdates::new(options.status_update_retry, options.status_update_retry_max),

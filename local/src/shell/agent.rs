@@ -28,17 +28,16 @@ mod tree;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::agent::Options;
-use crate::agent::{Agent, Ended, Time};
+use crate::agent::{Agent, Ended};
 
 use super::Executors;
+use super::clock::Clock;
 use super::door::MasterDoor;
 use super::listener::CutListener;
 
@@ -90,6 +89,11 @@ impl Running {
     /// Where its HTTP endpoint listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether it has not ended by itself.
+    pub fn is_alive(&self) -> bool {
+        !self.actor.is_finished()
     }
 
     /// As SIGKILL: drops its sockets and what it has in memory; executors live on.
@@ -148,7 +152,7 @@ pub async fn start(mut options: Options, door: MasterDoor) -> Result<Running, St
     let work_dir = |source| StartError::WorkDir { path: options.work_dir.clone(), source };
     let store = store::Store::open(&options.work_dir).map_err(work_dir)?;
     let recovered = store.load().map_err(work_dir)?;
-    let clock = Clock::start();
+    let clock = Clock::new();
     let agent = Agent::new(options.clone(), recovered.clone(), rand::random(), clock.now())?;
     let (requests, receiver) = mpsc::channel(QUEUE);
     let containers = container::Containers::new(&options.work_dir, requests.clone(), cut.clone())?;
@@ -162,29 +166,6 @@ pub async fn start(mut options: Options, door: MasterDoor) -> Result<Running, St
         actor: tokio::spawn(actor.run(recovered)),
         server: tokio::spawn(listener.serve(app)),
     })
-}
-
-/// Time since the epoch that never goes back: the wall clock at the start, and the monotonic one from then on.
-#[derive(Clone, Copy, Debug)]
-struct Clock {
-    wall: Time,
-    start: Instant,
-}
-
-impl Clock {
-    fn start() -> Self {
-        // A clock before 1970 counts as 1970.
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Self { wall, start: Instant::now() }
-    }
-
-    fn now(&self) -> Time {
-        self.wall + self.start.elapsed()
-    }
-
-    fn instant(&self, at: Time) -> Instant {
-        self.start + at.saturating_sub(self.wall)
-    }
 }
 
 /// Where an answer goes that the actor owes.

@@ -8,11 +8,12 @@ use mesos::v1::executor;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::Reply;
 use super::container::Containers;
 use super::store::Store;
-use super::{Clock, Reply};
 use crate::agent::{Agent, Answer, Container, ContainerEvent, Ended, Input, Output, Recovered, Ticket};
 use crate::link::ToAgent;
+use crate::shell::clock::Clock;
 use crate::shell::door::{AgentEnd, MasterDoor};
 use crate::shell::http::RecordSender;
 
@@ -31,15 +32,23 @@ pub(super) enum Request {
     },
     /// An executor's stream is over.
     StreamClosed(Ticket),
-    Container { container: Container, event: ContainerEvent },
+    Container {
+        container: Container,
+        event: ContainerEvent,
+    },
     /// An operator's v1 call; `None` back for one this agent does not serve.
-    Respond { kind: v1::agent::call::Type, reply: Reply<Option<v1::agent::Response>> },
+    Respond {
+        kind: v1::agent::call::Type,
+        reply: Reply<Option<v1::agent::Response>>,
+    },
     State(Reply<serde_json::Value>),
     /// Virtual and real paths of the sandboxes.
     Sandboxes(Reply<Vec<(String, std::path::PathBuf)>>),
     Id(Reply<Option<v1::AgentId>>),
     Unregister,
-    Stop { within: Duration },
+    Stop {
+        within: Duration,
+    },
 }
 
 /// Everything the actor needs.
@@ -89,7 +98,11 @@ impl Actor {
                 for output in outputs {
                     match self.carry_out(&mut session, output) {
                         Ok(None) => {}
-                        Ok(Some(ended)) => return Some(ended),
+                        Ok(Some(ended)) => {
+                            tracing::info!(?ended, "the agent ends");
+                            self.cut.cancel();
+                            return Some(ended);
+                        }
                         Err(error) => {
                             // Crash-only: an agent that cannot keep its promises on disk makes none.
                             tracing::error!(%error, "the agent cannot write its work directory and ends; executors live on");
@@ -164,6 +177,9 @@ impl Actor {
             }
             Request::Container { container, event } => {
                 tracing::info!(container = %container.0, ?event, "container");
+                if let ContainerEvent::Failed(_) | ContainerEvent::Exited { .. } = event {
+                    self.containers.forget(&container);
+                }
                 session.pending.push_back(Input::Container { container, event });
             }
             Request::Respond { kind, reply } => drop(reply.send(self.agent.respond(kind))),

@@ -2,7 +2,9 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, pidfd_send_signal, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_open, pidfd_send_signal, waitid,
+};
 use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -25,7 +27,8 @@ impl Identity {
 
     /// Whether the process, or the zombie of it, is still there.
     pub(super) fn exists(&self) -> bool {
-        boot_id().is_ok_and(|boot| boot == self.boot_id) && Stat::read(self.pid).is_ok_and(|stat| stat.started == self.started)
+        boot_id().is_ok_and(|boot| boot == self.boot_id)
+            && Stat::read(self.pid).is_ok_and(|stat| stat.started == self.started)
     }
 }
 
@@ -78,7 +81,12 @@ impl Handle {
         if !identity.exists() {
             return Ok(None);
         }
-        Ok(Some(Self(AsyncFd::with_interest(fd, Interest::READABLE)?)))
+        #[expect(
+            deprecated,
+            reason = "what replaces it is unsafe, and needless here: an OwnedFd stays open while it lives"
+        )]
+        let registered = AsyncFd::with_interest(fd, Interest::READABLE)?;
+        Ok(Some(Self(registered)))
     }
 
     /// Returns when the process has exited.
@@ -88,7 +96,8 @@ impl Handle {
 
     /// The raw `wait(2)` status of an exited process, and the end of its zombie; `None` if it is not our child.
     pub(super) fn reap(&self) -> Option<i32> {
-        let status = waitid(WaitId::PidFd(self.0.get_ref().as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+        let status =
+            waitid(WaitId::PidFd(self.0.get_ref().as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
         status.ok().flatten().map(|status| raw(&status))
     }
 }

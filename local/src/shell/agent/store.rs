@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use super::record::Records;
 use crate::agent::layout;
 use crate::agent::{
-    Checkpoint, Container, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask, Run, StoredOperation, UpdateRecord,
+    Checkpoint, Container, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask, Run,
+    StoredOperation, UpdateRecord,
 };
 
 /// The checkpoints under a work directory.
@@ -47,7 +48,10 @@ impl Store {
             Checkpoint::ForgetAgent => remove_file(&layout::meta_agents(work_dir).join("latest")),
             Checkpoint::Framework { agent_id, info } => {
                 let id = info.id.clone().unwrap_or_default().value;
-                write_message(&layout::meta_framework(work_dir, agent_id, &id).join("framework.info"), &**info)
+                write_message(
+                    &layout::meta_framework(work_dir, agent_id, &id).join("framework.info"),
+                    &**info,
+                )
             }
             Checkpoint::ForgetFramework { agent_id, framework_id } => {
                 remove_tree(&layout::meta_framework(work_dir, agent_id, framework_id))
@@ -58,7 +62,9 @@ impl Store {
                 fs::create_dir_all(layout::meta_run(work_dir, run))?;
                 point(&directory.join("runs/latest"), &run.container.0)
             }
-            Checkpoint::RunEnded(run) => write_atomically(&layout::meta_run(work_dir, run).join("executor.sentinel"), b""),
+            Checkpoint::RunEnded(run) => {
+                write_atomically(&layout::meta_run(work_dir, run).join("executor.sentinel"), b"")
+            }
             Checkpoint::ForgetRun(run) => remove_tree(&layout::meta_executor(work_dir, run)),
             Checkpoint::Task { run, info } => {
                 write_message(&task(work_dir, run, &info.task_id.value).join("task.info"), &**info)
@@ -68,7 +74,8 @@ impl Store {
                 fs::create_dir_all(&directory)?;
                 let mut line = record_to_json(record).to_string().into_bytes();
                 line.push(b'\n');
-                let mut file = OpenOptions::new().create(true).append(true).open(directory.join("task.updates"))?;
+                let mut file =
+                    OpenOptions::new().create(true).append(true).open(directory.join("task.updates"))?;
                 file.write_all(&line)?;
                 file.sync_data()
             }
@@ -101,12 +108,16 @@ impl Store {
             }
         }
         let latest = layout::meta_agents(&self.work_dir).join("latest");
-        let Some(info) = read_message::<v1::AgentInfo>(&latest.join("slave.info"))? else { return Ok(recovered) };
+        let Some(info) = read_message::<v1::AgentInfo>(&latest.join("slave.info"))? else {
+            return Ok(recovered);
+        };
         recovered.agent_id = info.id.clone();
         let agent_id = info.id.unwrap_or_default().value;
         for framework in directories(&latest.join("frameworks"))? {
             // A directory without its file is what a crash between the two leaves: nothing in it was ever promised.
-            let Some(info) = read_message::<v1::FrameworkInfo>(&framework.join("framework.info"))? else { continue };
+            let Some(info) = read_message::<v1::FrameworkInfo>(&framework.join("framework.info"))? else {
+                continue;
+            };
             let framework_id = info.id.clone().unwrap_or_default().value;
             let mut executors = Vec::new();
             for executor in directories(&framework.join("executors"))? {
@@ -117,8 +128,15 @@ impl Store {
         Ok(recovered)
     }
 
-    fn load_executor(&self, agent_id: &str, framework_id: &str, directory: &Path) -> io::Result<Option<RecoveredExecutor>> {
-        let Some(info) = read_message::<v1::ExecutorInfo>(&directory.join("executor.info"))? else { return Ok(None) };
+    fn load_executor(
+        &self,
+        agent_id: &str,
+        framework_id: &str,
+        directory: &Path,
+    ) -> io::Result<Option<RecoveredExecutor>> {
+        let Some(info) = read_message::<v1::ExecutorInfo>(&directory.join("executor.info"))? else {
+            return Ok(None);
+        };
         let Ok(container) = fs::read_link(directory.join("runs/latest")) else { return Ok(None) };
         let container = container.to_string_lossy().into_owned();
         let run = Run {
@@ -191,7 +209,9 @@ fn write_message(path: &Path, message: &impl ReflectMessage) -> io::Result<()> {
 
 fn read_message<T: ReflectMessage + Default>(path: &Path) -> io::Result<Option<T>> {
     let Some(bytes) = read(path)? else { return Ok(None) };
-    json::from_slice(&bytes).map(Some).map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
+    json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
 }
 
 /// The file's content; `None` if there is no such file.
@@ -222,7 +242,8 @@ fn directories(path: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Writes a whole file or nothing, durably; makes its directories.
 pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().ok_or_else(|| io::Error::other(format!("{} is no file", path.display())))?;
+    let directory =
+        path.parent().ok_or_else(|| io::Error::other(format!("{} is no file", path.display())))?;
     fs::create_dir_all(directory)?;
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     file.write_all(bytes)?;
@@ -233,7 +254,8 @@ pub(super) fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Lets the symlink `link` point to `target`.
 pub(super) fn point(link: &Path, target: &str) -> io::Result<()> {
-    let directory = link.parent().ok_or_else(|| io::Error::other(format!("{} is no link", link.display())))?;
+    let directory =
+        link.parent().ok_or_else(|| io::Error::other(format!("{} is no link", link.display())))?;
     fs::create_dir_all(directory)?;
     let beside = directory.join(format!(".{target}.latest"));
     remove_file(&beside)?;
@@ -276,7 +298,9 @@ mod tests {
             container: Container("C".into()),
         };
         let step = |n: u8| UpdateRecord::Acknowledged(vec![n; 16]);
-        let write = |record| store.write(&Checkpoint::Update { run: run.clone(), task_id: "t".into(), record }).unwrap();
+        let write = |record| {
+            store.write(&Checkpoint::Update { run: run.clone(), task_id: "t".into(), record }).unwrap()
+        };
         write(step(1));
         let path = task(directory.path(), &run, "t").join("task.updates");
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"update\":{\"task").unwrap();

@@ -61,7 +61,8 @@ pub(super) fn members(marks: &Marks) -> Vec<Stat> {
         .iter()
         .filter(|stat| stat.pid != me)
         .filter(|stat| {
-            leader.is_some_and(|l| [stat.pid, stat.session, stat.group].contains(&l.pid)) || carries(stat.pid, &marks.variable)
+            leader.is_some_and(|l| [stat.pid, stat.session, stat.group].contains(&l.pid))
+                || carries(stat.pid, &marks.variable)
         })
         .map(|stat| stat.pid)
         .collect();
@@ -86,5 +87,6 @@ fn all() -> Vec<Stat> {
 
 fn carries(pid: u32, variable: &[u8]) -> bool {
     // Another user's environment cannot be read; a process of ours can be another user's only if we are root.
-    std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|all| all.split(|byte| *byte == 0).any(|one| one == variable))
+    std::fs::read(format!("/proc/{pid}/environ"))
+        .is_ok_and(|all| all.split(|byte| *byte == 0).any(|one| one == variable))
 }
