@@ -4,7 +4,7 @@
 //! conditions* (reservations, allocation, disk, and so on: its identity, see [`identity`]). Amounts are only ever added,
 //! subtracted or compared between resources of one identity. [`Resources`] is the collection that does it.
 //!
-//! Everything in here works in post-format (`reservations`); [`format`] converts from and to the older `role` +
+//! Everything in here works in post-format (`reservations`); [`mod@format`] converts from and to the older `role` +
 //! `reservation` at the border. The rules are those of Apache Mesos 1.11, found by its behaviour:
 //!
 //! - scalars are fixed-point with three decimals ([`Scalar`]);
