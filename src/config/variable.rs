@@ -16,6 +16,8 @@ pub struct Variable {
     pub kind: &'static str,
     /// What holds when it is not set or empty.
     pub default: Fallback,
+    /// The contract item it comes from; empty for our own.
+    pub item: &'static str,
     /// What it does, in one or two sentences.
     pub meaning: &'static str,
     /// What a change of it after the first install means.
@@ -81,9 +83,10 @@ const fn process(
     name: &'static str,
     kind: &'static str,
     default: Fallback,
+    item: &'static str,
     meaning: &'static str,
 ) -> Variable {
-    Variable { name, kind, default, meaning, on_change: OnChange::Process, stored: None }
+    Variable { name, kind, default, item, meaning, on_change: OnChange::Process, stored: None }
 }
 
 const fn stored(
@@ -92,9 +95,10 @@ const fn stored(
     default: Fallback,
     on_change: OnChange,
     value: fn(&Service) -> String,
+    item: &'static str,
     meaning: &'static str,
 ) -> Variable {
-    Variable { name, kind, default, meaning, on_change, stored: Some(value) }
+    Variable { name, kind, default, item, meaning, on_change, stored: Some(value) }
 }
 
 use self::Fallback::{From, Is, Required, Unset};
@@ -104,104 +108,104 @@ use self::OnChange::{GrowOnly, Refused, Relaunch, Restart, Scheduler};
 #[rustfmt::skip]
 pub const VARIABLES: &[Variable] = &[
     process("MESOS_MASTER", "host:port or http(s)://host:port, several separated by commas", Is("zk://master.mesos:2181/mesos"),
-        "The Mesos masters (D21). zk:// is not supported by this version: give the masters themselves."),
+        "D21", "The Mesos masters. zk:// is not supported by this version: give the masters themselves."),
     process("SCHEDULER_STATE_URI", "file:///directory", From("ZooKeeper on the masters' ensemble"),
-        "Where the scheduler keeps its state (D21). zk:// is not supported by this version: a directory must be given."),
+        "D21", "Where the scheduler keeps its state. zk:// is not supported by this version: a directory must be given."),
     process("LISTEN_ADDRESS", "IP address", Is("0.0.0.0"),
-        "What the REST API binds (D33)."),
+        "D33", "What the REST API binds."),
     process("PORT1", "port; 0 = any free one", Is("8080"),
-        "Port of the REST API (D22)."),
+        "D22", "Port of the REST API."),
     process("PORT0", "port", Unset,
-        "Port that serves /admin/* alone, for Marathon's health check (D22)."),
+        "D22", "Port that serves /admin/* alone, for Marathon's health check."),
     process("HOST", "host name or IP address", From("LISTEN_ADDRESS, or else this machine's name"),
-        "Where others reach the REST API: the web address given to Mesos (D35). Marathon sets it."),
+        "D35", "Where others reach the REST API: the web address given to Mesos. Marathon sets it."),
     process("LOG_FORMAT", "text or json", Is("text"),
-        "How the log is written."),
+        "", "How the log is written."),
     process("LOG_LEVEL", "level, or target=level separated by commas", Is("info"),
-        "What is logged, such as info,mesos=debug."),
+        "", "What is logged, such as info,mesos=debug."),
     process("KAFKA_SCHEDULER_CRASH_AT", "after-commit-before-calls:<n>", Unset,
-        "For tests only: abort when the n-th batch that launches a task is stored but not yet sent."),
+        "", "For tests only: abort when the n-th batch that launches a task is stored but not yet sent."),
 
     stored("FRAMEWORK_NAME", "lower-case letters, digits and -, at most 63", Is("kafka"), Refused, |s| s.framework.name.clone(),
-        "Name of the service (S-060)."),
+        "S-060", "Name of the service."),
     stored("FRAMEWORK_ROLE", "Mesos role", From("<FRAMEWORK_NAME>-role"), Refused, |s| s.framework.role.clone(),
-        "Role that the brokers' resources are reserved for (D20)."),
+        "D20", "Role that the brokers' resources are reserved for."),
     stored("FRAMEWORK_PRINCIPAL", "text without spaces", Is("kafka-principal"), Refused, |s| s.framework.principal.clone(),
-        "Principal that the brokers' resources are reserved by (D20)."),
+        "D20", "Principal that the brokers' resources are reserved by."),
     stored("FRAMEWORK_USER", "user name", From("the user the scheduler runs as"), Refused, |s| s.framework.user.clone(),
-        "User that the brokers run as on the agents (D35)."),
+        "D35", "User that the brokers run as on the agents."),
     stored("FRAMEWORK_FAILOVER_TIMEOUT_SEC", "seconds", Is("1209600"), Scheduler, |s| s.framework.failover_timeout_secs.to_string(),
-        "How long Mesos keeps the brokers running while no scheduler is there (D35). After that it kills them all."),
+        "D35", "How long Mesos keeps the brokers running while no scheduler is there. After that it kills them all."),
 
     stored("BROKER_COUNT", "1 to 1000", Is("3"), GrowOnly, |s| s.brokers.count.to_string(),
-        "Number of brokers (S-061)."),
+        "S-061", "Number of brokers."),
     stored("BROKER_CPUS", "decimal, three places at most", Is("1"), Relaunch, |s| s.brokers.cpus.to_string(),
-        "Processors of each broker (S-069)."),
+        "S-069", "Processors of each broker."),
     stored("BROKER_MEM", "MiB", Is("2048"), Relaunch, |s| s.brokers.mem_mb.to_string(),
-        "Memory of each broker, its heap included; the rest is page cache (S-065)."),
+        "S-065", "Memory of each broker, its heap included; the rest is page cache."),
     stored("BROKER_HEAP_MB", "MiB, at most BROKER_MEM", Is("1024"), Restart, |s| s.brokers.heap_mb.to_string(),
-        "Heap of each broker's JVM (S-066)."),
+        "S-066", "Heap of each broker's JVM."),
     stored("BROKER_DISK", "MiB", Is("5000"), Refused, |s| s.brokers.disk_mb.to_string(),
-        "Size of each broker's volume (S-067)."),
+        "S-067", "Size of each broker's volume."),
     stored("DISK_TYPE", "ROOT or MOUNT", Is("ROOT"), Refused, |s| s.brokers.disk_type.to_string(),
-        "Volume on the agent's work disk, or a whole disk of at least BROKER_DISK (S-068)."),
+        "S-068", "Volume on the agent's work disk, or a whole disk of at least BROKER_DISK."),
     stored("BROKER_PORT", "port; 0 = a random one each", Is("9092"), Relaunch, |s| s.brokers.port.to_string(),
-        "Port of all brokers (S-062). Takes effect only with PLACEMENT_STRATEGY=NODE; else each broker gets a free one \
-         out of its offer, of 9092 to 10092 if it can (D8)."),
+        "S-062", "Port of all brokers. Takes effect only with PLACEMENT_STRATEGY=NODE; else each broker gets a free one \
+         out of its offer, of 9092 to 10092 if it can."),
     stored("PLACEMENT_STRATEGY", "ANY or NODE", Is("ANY"), Refused, |s| s.brokers.placement.to_string(),
-        "Any agent with room, or no two brokers on one agent (S-063)."),
+        "S-063", "Any agent with room, or no two brokers on one agent."),
     stored("BROKER_LISTEN_ADDRESS", "IP address", Is("0.0.0.0"), Relaunch, |s| s.brokers.listen_address.to_string(),
-        "What brokers and executors bind (D33)."),
+        "D33", "What brokers and executors bind."),
     stored("BROKER_KILL_GRACE_SEC", "seconds", Is("300"), Relaunch, |s| s.brokers.kill_grace_secs.to_string(),
-        "How long a broker may take to stop before it is killed (D36)."),
+        "D36", "How long a broker may take to stop before it is killed."),
     stored("BROKER_JVM_OPTS", "options separated by spaces", Unset, Restart, |s| s.brokers.jvm_options.join(" "),
-        "Extra options of each broker's JVM, after ours (D39)."),
+        "D39", "Extra options of each broker's JVM, after ours."),
 
     stored("EXECUTOR_CPUS", "decimal, three places at most", Is("0.1"), Relaunch, |s| s.executor.cpus.to_string(),
-        "Processors of each executor, beside its broker's (D32)."),
+        "D32", "Processors of each executor, beside its broker's."),
     stored("EXECUTOR_MEM", "MiB", Is("32"), Relaunch, |s| s.executor.mem_mb.to_string(),
-        "Memory of each executor, beside its broker's (D32)."),
+        "D32", "Memory of each executor, beside its broker's."),
     stored("API_PORT", "port; 0 = one out of the offer", Is("0"), Relaunch, |s| s.executor.api_port.to_string(),
-        "Port of each executor's own endpoint (D32). A fixed one takes effect only with PLACEMENT_STRATEGY=NODE."),
+        "D32", "Port of each executor's own endpoint. A fixed one takes effect only with PLACEMENT_STRATEGY=NODE."),
 
     stored("KAFKA_URI", "URI that agents can fetch", Required, Relaunch, |s| s.artifacts.kafka_uri.clone(),
-        "Archive of the Kafka distribution (D34)."),
+        "D34", "Archive of the Kafka distribution."),
     stored("JAVA_URI", "URI that agents can fetch", From("the agent's own java"), Relaunch, |s| s.artifacts.java_uri.clone().unwrap_or_default(),
-        "Archive of a JRE (D34)."),
+        "D34", "Archive of a JRE."),
     stored("EXECUTOR_URI", "URI that agents can fetch", Required, Relaunch, |s| s.artifacts.executor_uri.clone(),
-        "The program kafka-executor, or an archive that holds it (D34)."),
+        "D34", "The program kafka-executor, or an archive that holds it."),
 
     stored("KAFKA_ZOOKEEPER_URI", "host:port, several separated by commas", Is("master.mesos:2181"), Refused, |s| s.kafka.zookeeper_uri.clone(),
-        "Kafka's ZooKeeper ensemble (S-070). Kafka lives below /dcos-service-<FRAMEWORK_NAME> there."),
+        "S-070", "Kafka's ZooKeeper ensemble. Kafka lives below /dcos-service-<FRAMEWORK_NAME> there."),
     stored("KAFKA_ADVERTISE_HOST_IP", "true or false", Is("true"), Restart, |s| s.kafka.advertise_host_ip.to_string(),
-        "Whether clients are told an agent's address or its host name (D33)."),
+        "D33", "Whether clients are told an agent's address or its host name."),
 
     stored("ENABLE_BROKER_HEALTH_CHECK", "true or false", Is("true"), Restart, |s| s.health.enabled.to_string(),
-        "Whether a running broker that no longer serves is ended and launched again (S-081)."),
+        "S-081", "Whether a running broker that no longer serves is ended and launched again."),
     stored("BROKER_HEALTH_CHECK_DELAY_SEC", "seconds", Is("15"), Restart, |s| s.health.delay_secs.to_string(),
-        "Time before the first health check (S-082)."),
+        "S-082", "Time before the first health check."),
     stored("BROKER_HEALTH_CHECK_INTERVAL_SEC", "seconds", Is("10"), Restart, |s| s.health.interval_secs.to_string(),
-        "Time between health checks (S-083)."),
+        "S-083", "Time between health checks."),
     stored("BROKER_HEALTH_CHECK_TIMEOUT_SEC", "seconds", Is("20"), Restart, |s| s.health.timeout_secs.to_string(),
-        "A health check that takes longer has failed (S-084)."),
+        "S-084", "A health check that takes longer has failed."),
     stored("BROKER_HEALTH_CHECK_GRACE_SEC", "seconds", Is("10"), Restart, |s| s.health.grace_secs.to_string(),
-        "For this long after the delay, failed checks do not count (S-085)."),
+        "S-085", "For this long after the delay, failed checks do not count."),
     stored("BROKER_HEALTH_CHECK_MAX_FAILURES", "1 to 1000", Is("3"), Restart, |s| s.health.max_failures.to_string(),
-        "So many failed checks in a row end the broker (S-086)."),
+        "S-086", "So many failed checks in a row end the broker."),
 
     stored("ENABLE_REPLACEMENT", "true or false", Is("false"), Scheduler, |s| s.recovery.enable_replacement.to_string(),
-        "Whether a broker that does not come back is replaced without being asked. May cause data loss (S-075). true is not \
+        "S-075", "Whether a broker that does not come back is replaced without being asked. May cause data loss. true is not \
          supported by this version."),
     stored("RECOVERY_GRACE_PERIOD_SEC", "seconds", Is("1200"), Scheduler, |s| s.recovery.recovery_grace_secs.to_string(),
-        "Minimum time before a broker may be replaced so (S-077)."),
+        "S-077", "Minimum time before a broker may be replaced so."),
     stored("REPLACE_DELAY_SEC", "seconds", Is("600"), Scheduler, |s| s.recovery.replace_delay_secs.to_string(),
-        "Minimum time between two such replacements (S-078)."),
+        "S-078", "Minimum time between two such replacements."),
 
     stored("PHASE_STRATEGY", "INSTALL or STAGE", Is("INSTALL"), Scheduler, |s| s.phase_strategy.to_string(),
-        "How a change is rolled out: one broker after the other, or with two decisions by the operator (S-064). STAGE is not \
+        "S-064", "How a change is rolled out: one broker after the other, or with two decisions by the operator. STAGE is not \
          supported by this version."),
     stored("ROLLOUT_WAIT_FOR_ISR", "true or false", Is("true"), Scheduler, |s| s.rollout_wait_for_isr.to_string(),
-        "Whether a step is complete only when its broker's partitions are in sync again (D18)."),
+        "D18", "Whether a step is complete only when its broker's partitions are in sync again."),
 ];
 
 /// Settings of the contract that this version does not support; setting one is an error rather than a silent no.
@@ -237,8 +241,8 @@ pub fn variables_help() -> String {
         );
     }
     text.push_str(
-        "KAFKA_OVERRIDE_<KEY>\n    Sets any server.properties key but those the service sets itself (S-071): \
-         KAFKA_OVERRIDE_LOG_RETENTION_HOURS\n    sets log.retention.hours.\n    text; default: Kafka's own; changed \
+        "KAFKA_OVERRIDE_<KEY>\n    Sets any server.properties key but those the service sets itself:\n    \
+         KAFKA_OVERRIDE_LOG_RETENTION_HOURS sets log.retention.hours.\n    text; default: Kafka's own; changed \
          later: restart in place\n",
     );
     text

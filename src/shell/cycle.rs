@@ -170,9 +170,7 @@ impl<C: Core, S: Store> Cycle<C, S> {
                 None => tracing::debug!(call = ?call.r#type(), "not subscribed, the call is dropped"),
             }
         }
-        for (_, reply) in replies {
-            match reply {}
-        }
+        replies.into_iter().for_each(|(_, reply)| match reply {});
         for note in notes {
             tracing::info!("{note}");
         }
