@@ -1,0 +1,76 @@
+use std::collections::BTreeMap;
+
+use clap::Parser;
+
+use super::*;
+use crate::args::Args;
+
+struct Config(BTreeMap<&'static str, &'static str>);
+
+impl Dcos for Config {
+    fn config(&self, key: &str) -> Option<String> {
+        self.0.get(key).map(|value| (*value).to_owned())
+    }
+}
+
+type Pairs = &'static [(&'static str, &'static str)];
+
+const ATTACHED: Pairs =
+    &[("core.dcos_url", "https://dcos.example/"), ("core.dcos_acs_token", "config-token")];
+
+/// `url token origin`, or the error.
+fn found(line: &str, variables: Pairs, config: Pairs) -> String {
+    let args = Args::try_parse_from(format!("dcos-kafka {line} connection").split_whitespace()).unwrap();
+    let variables: BTreeMap<_, _> = variables.iter().copied().collect();
+    let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
+    match find(&args.common, &variable, &Config(config.iter().copied().collect())) {
+        Ok(Address { url, origin, token, .. }) => {
+            format!("{url} {} {origin}", token.map_or("-".to_owned(), |token| token.0))
+        }
+        Err(failure) => failure.to_string(),
+    }
+}
+
+// D46: --url, then KAFKA_SCHEDULER_URL, used as they are; no DC/OS token goes there.
+#[test]
+fn the_service_itself() {
+    let both: Pairs = &[("KAFKA_SCHEDULER_URL", "http://b:8080/x"), ("DCOS_ACS_TOKEN", "env-token")];
+    assert_eq!(found("--url http://a:8080", both, ATTACHED), "http://a:8080 - --url");
+    assert_eq!(found("--name=other", both, ATTACHED), "http://b:8080/x - KAFKA_SCHEDULER_URL");
+    assert_eq!(found("--url http://a --token=t", both, ATTACHED), "http://a t --url");
+}
+
+// S-092, S-093, S-116, S-127, D46
+#[test]
+fn on_dcos() {
+    let origin = "'dcos config show core.dcos_url'";
+    let expect = |name: &str, token: &str| format!("https://dcos.example/service/{name} {token} {origin}");
+    assert_eq!(found("", &[], ATTACHED), expect("kafka", "config-token"));
+    assert_eq!(found("--name kafka-dev", &[], ATTACHED), expect("kafka-dev", "config-token"));
+    assert_eq!(found("--name=kafka", &[], ATTACHED), expect("kafka", "config-token"));
+    assert_eq!(found("", &[("DCOS_ACS_TOKEN", "env-token")], ATTACHED), expect("kafka", "env-token"));
+    assert_eq!(found("--token t", &[("DCOS_ACS_TOKEN", "env-token")], ATTACHED), expect("kafka", "t"));
+    let named: Pairs = &[("core.dcos_url", "https://dcos.example"), ("kafka.service_name", "/team/kafka")];
+    assert_eq!(found("", &[], named), expect("team/kafka", "-"));
+    assert_eq!(found("--name=own", &[], named), expect("own", "-"));
+}
+
+// A token goes to its own cluster alone.
+#[test]
+fn tokens_stay_at_home() {
+    let other: Pairs = &[("DCOS_URL", "https://other.example")];
+    assert_eq!(found("", other, ATTACHED), "https://other.example/service/kafka - DCOS_URL");
+    let same: Pairs = &[("DCOS_URL", "https://dcos.example")];
+    assert_eq!(found("", same, ATTACHED), "https://dcos.example/service/kafka config-token DCOS_URL");
+    assert_eq!(format!("{:?}", Secret("x".to_owned())), "Secret(…)");
+}
+
+// What to do is said where nothing is known; an empty variable is none.
+#[test]
+fn nowhere() {
+    let text = found("", &[("KAFKA_SCHEDULER_URL", "")], &[]);
+    for part in ["--url", "KAFKA_SCHEDULER_URL", "DCOS_URL"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(Failure::NoAddress.exit_code(), 2);
+}

@@ -1,0 +1,173 @@
+//! The command line, and its documentation: `--help` is written for people who read nothing else.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, error::ErrorKind};
+
+/// Operate a Kafka service on Mesos: brokers, rollouts, topics.
+///
+/// Answers are the service's own JSON, for scripts; --table shows them for people.
+#[derive(Debug, Parser)]
+#[command(
+    name = "dcos-kafka",
+    version,
+    after_help = "Run 'dcos-kafka help <command>' for more.",
+    after_long_help = EXAMPLES,
+    arg_required_else_help = true
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Print one line about this command, as the DC/OS CLI asks of its modules.
+    #[arg(long, hide = true)]
+    pub(crate) info: bool,
+}
+
+impl Args {
+    /// The command and what goes with it; `None` when only `--info` is asked for.
+    pub(crate) fn complete(self) -> Result<Option<(Common, Command)>, clap::Error> {
+        match self.command {
+            _ if self.info => Ok(None),
+            Some(command) => Ok(Some((self.common, command))),
+            None => {
+                let message = "a command is missing: connection, broker, plan or topic; see --help";
+                Err(Self::command().error(ErrorKind::MissingSubcommand, message))
+            }
+        }
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  On a laptop, or anywhere the scheduler can be reached itself:
+    export KAFKA_SCHEDULER_URL=http://127.0.0.1:8080
+    dcos-kafka plan show --wait
+    dcos-kafka topic create orders --partitions=3 --replication=3
+    dcos-kafka connection
+
+  On DC/OS, where this is the module 'kafka':
+    dcos kafka topic create topic1
+    dcos kafka --name=kafka-dev broker list --table
+
+Where the scheduler is, first match wins:
+  1. --url, then KAFKA_SCHEDULER_URL: the service itself, used as it is; --name changes nothing then
+  2. DCOS_URL, then 'dcos config show core.dcos_url': below /service/<name>, with the token of
+     DCOS_ACS_TOKEN or of 'dcos config show core.dcos_acs_token'
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage.";
+
+/// What every command takes, before or after it.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Common {
+    /// The Kafka service, where several run on one DC/OS [default: 'dcos config show kafka.service_name', else kafka]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Where")]
+    pub(crate) name: Option<String>,
+    /// The scheduler's REST API itself, such as http://127.0.0.1:8080 [or: KAFKA_SCHEDULER_URL]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Where")]
+    pub(crate) url: Option<String>,
+    /// Sent as 'Authorization: token=…'; on DC/OS the token you are logged in with is found without this
+    #[arg(long, global = true, value_name = "TOKEN", help_heading = "Where", hide_short_help = true)]
+    pub(crate) token: Option<String>,
+    /// Trust these certificates too, in PEM, as the cluster's own [or: DCOS_CA_PATH]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Where", hide_short_help = true)]
+    pub(crate) ca_cert: Option<PathBuf>,
+    /// How long one request may take, in seconds
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        default_value = "40",
+        value_parser = seconds,
+        help_heading = "Where",
+        hide_short_help = true
+    )]
+    pub(crate) timeout: Duration,
+    /// Show tables for people instead of JSON
+    #[arg(long, global = true)]
+    pub(crate) table: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show how clients reach the brokers
+    Connection,
+    /// Brokers of the service
+    #[command(subcommand)]
+    Broker(Broker),
+    /// What is being done to the brokers: installs and configuration updates
+    #[command(subcommand)]
+    Plan(Plan),
+    /// Topics of the cluster
+    #[command(subcommand)]
+    Topic(Topic),
+}
+
+/// `broker …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Broker {
+    /// List the brokers; with --table also where they run, and how they are
+    List,
+}
+
+/// `plan …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Plan {
+    /// Show the plan with its phases and blocks, one block per broker
+    ///
+    /// A plan that is still at work is no error: the exit code is 0 however far it is. With --wait, progress goes to
+    /// stderr and the plan is shown when it is Complete; a configuration that the scheduler refuses, or a scheduler
+    /// that stays away for a minute, ends the wait with exit code 1.
+    #[command(after_long_help = "Example:\n  dcos-kafka plan show --wait --within 600 > plan.json")]
+    Show {
+        /// Follow the plan until it is Complete
+        #[arg(long)]
+        wait: bool,
+        /// Give up after this many seconds, with exit code 1
+        #[arg(long, requires = "wait", value_name = "SECONDS", value_parser = seconds)]
+        within: Option<Duration>,
+    },
+    /// Show the phase and the block at work; nothing but the plan's status when idle
+    Active,
+}
+
+/// `topic …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Topic {
+    /// List all topics, Kafka's internal ones included
+    List,
+    /// Show the leader and the in-sync replicas of every partition
+    Describe {
+        /// The topic
+        #[arg(value_name = "TOPIC")]
+        name: String,
+    },
+    /// Create a topic
+    ///
+    /// What is not given the scheduler decides: 1 partition, and 3 replicas or as many as there are live brokers.
+    #[command(after_long_help = "Example:\n  dcos-kafka topic create orders --partitions=3 --replication=3")]
+    Create {
+        /// The topic: up to 249 ASCII letters, digits, '.', '_' and '-'
+        #[arg(value_name = "TOPIC")]
+        name: String,
+        /// How many partitions
+        #[arg(short, long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+        partitions: Option<u32>,
+        /// How many replicas of each partition
+        #[arg(short, long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+        replication: Option<u16>,
+    },
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u32>() {
+        Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds.into())),
+        _ => Err("a whole number of seconds, 1 or more, is expected".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

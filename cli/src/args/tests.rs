@@ -1,0 +1,77 @@
+use super::*;
+
+fn parse(line: &str) -> Result<Args, clap::Error> {
+    Args::try_parse_from(format!("dcos-kafka {line}").split_whitespace())
+}
+
+#[test]
+fn definition_is_sound() {
+    Args::command().debug_assert();
+}
+
+// S-116, S-127: both spellings, before the command and after it.
+#[test]
+fn name() {
+    for line in
+        ["--name kafka-dev broker list", "--name=kafka-dev broker list", "broker list --name=kafka-dev"]
+    {
+        assert_eq!(parse(line).unwrap().common.name.as_deref(), Some("kafka-dev"), "{line}");
+    }
+    assert_eq!(parse("broker list").unwrap().common.name, None);
+}
+
+// S-013, S-104, D41: what is not given is not sent.
+#[test]
+fn topic_create() {
+    let counts = |line: &str| match parse(line).unwrap().command {
+        Some(Command::Topic(Topic::Create { partitions, replication, .. })) => (partitions, replication),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(counts("topic create topic1"), (None, None));
+    assert_eq!(counts("topic create topic1 --partitions=3 --replication=2"), (Some(3), Some(2)));
+    assert_eq!(counts("topic create topic1 -p 3 -r 2"), (Some(3), Some(2)));
+}
+
+// Usage mistakes end with 2, help and version with 0.
+#[test]
+fn exit_codes() {
+    let code =
+        |line: &str| parse(line).and_then(Args::complete).map_or_else(|error| error.exit_code(), |_| 0);
+    for line in ["--help", "--version", "plan show --help", "help topic create", "--info"] {
+        assert_eq!(code(line), 0, "{line}");
+    }
+    for line in [
+        "",
+        "--table",
+        "brokers",
+        "topic create",
+        "topic create t --partitions=0",
+        "plan show --within 5",
+        "plan show --wait --within 0",
+        "connection --timeout x",
+    ] {
+        assert_eq!(code(line), 2, "{line}");
+    }
+}
+
+// `--help` is the documentation: what one needs to begin is in it.
+#[test]
+fn help() {
+    let text = Args::command().render_long_help().to_string();
+    for part in [
+        "connection",
+        "broker",
+        "plan",
+        "topic",
+        "--table",
+        "--name <NAME>",
+        "--url <URL>",
+        "KAFKA_SCHEDULER_URL",
+        "DCOS_URL",
+        "core.dcos_url",
+        "dcos-kafka plan show --wait",
+        "Exit codes: 0 done, 1 refused or failed, 2 wrong usage.",
+    ] {
+        assert!(text.contains(part), "{part:?} is missing in:\n{text}");
+    }
+}

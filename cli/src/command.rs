@@ -1,0 +1,118 @@
+//! One command: find the scheduler, ask, show.
+
+use std::io::{self, Write};
+
+use api::client::{Answer, Client, Error, Options};
+
+use crate::{
+    address::{self, Address},
+    args::{Broker, Command, Common, Plan, Topic},
+    failure::Failure,
+    render,
+};
+
+mod follow;
+
+/// Does what `command` says.
+pub(crate) async fn run(common: &Common, command: &Command) -> Result<(), Failure> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let address = address::find(common, &variable, &address::Installed)?;
+    let client = client(common, &address)?;
+    let scheduler = Scheduler { client, address, table: common.table };
+    match command {
+        Command::Connection => {
+            let answer = scheduler.client.connection().await;
+            scheduler.show(answer, render::connection)
+        }
+        Command::Broker(Broker::List) => scheduler.brokers().await,
+        Command::Plan(Plan::Show { wait: false, .. }) => {
+            let answer = scheduler.client.plan().await;
+            scheduler.show(answer, render::plan)
+        }
+        Command::Plan(Plan::Show { wait: true, within }) => {
+            let answer = follow::until_complete(&scheduler, *within).await?;
+            scheduler.show(Ok(answer), render::plan)
+        }
+        Command::Plan(Plan::Active) => {
+            let answer = scheduler.client.plan_active().await;
+            scheduler.show(answer, render::active)
+        }
+        Command::Topic(Topic::List) => {
+            let answer = scheduler.client.topics().await;
+            scheduler.show(answer, |topics| render::topics(topics))
+        }
+        Command::Topic(Topic::Describe { name }) => {
+            let answer = scheduler.client.topic(name).await;
+            scheduler.show(answer, render::topic)
+        }
+        Command::Topic(Topic::Create { name, partitions, replication }) => {
+            let answer = scheduler.client.create_topic(name, *partitions, *replication).await;
+            scheduler.show(answer, |message| message.message.clone())
+        }
+    }
+}
+
+/// The scheduler that is asked, and how its answers are shown.
+struct Scheduler {
+    client: Client,
+    address: Address,
+    table: bool,
+}
+
+impl Scheduler {
+    fn answered<T>(&self, answer: Result<T, Error>) -> Result<T, Failure> {
+        answer.map_err(|error| Failure::request(error, &self.address))
+    }
+
+    /// Shows the body as it came, or as a table.
+    fn show<T>(
+        &self,
+        answer: Result<Answer<T>, Error>,
+        table: impl FnOnce(&T) -> String,
+    ) -> Result<(), Failure> {
+        let answer = self.answered(answer)?;
+        if self.table {
+            return print(&table(&answer.body));
+        }
+        let json = render::json(&answer.json);
+        print(&json.map_err(|error| Failure::Local(format!("the answer cannot be printed: {error}")))?)
+    }
+
+    async fn brokers(&self) -> Result<(), Failure> {
+        let list = self.answered(self.client.brokers().await)?;
+        if !self.table {
+            return self.show(Ok(list), |_| String::new());
+        }
+        let mut brokers = Vec::new();
+        for id in list.body.brokers {
+            brokers.push(self.answered(self.client.broker(id).await)?.body);
+        }
+        print(&render::brokers(&brokers))
+    }
+}
+
+fn client(common: &Common, address: &Address) -> Result<Client, Failure> {
+    let read = |path: &std::path::PathBuf| {
+        let failed =
+            |error| Failure::Local(format!("cannot read the certificates in {}: {error}", path.display()));
+        std::fs::read(path).map_err(failed)
+    };
+    let options = Options {
+        url: address.url.clone(),
+        token: address.token.clone().map(|token| token.0),
+        ca_pem: address.ca_file.as_ref().map(read).transpose()?,
+        deadline: common.timeout,
+    };
+    Client::new(options).map_err(|error| Failure::request(error, address))
+}
+
+/// Writes to stdout. A reader that has seen enough (`| head`) is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::Local(format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,459 @@
+//! The real program against a stub that answers with canned bodies.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    process::{Command, Output, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderMap, StatusCode, Uri},
+    response::Response,
+    routing::{get, post},
+};
+use expect_test::{Expect, expect};
+
+const CONNECTION: &str = r#"{"address":["10.0.0.211:9843"],"dns":["broker-0.kafka.mesos:9843"],"vip":"broker.kafka.l4lb.thisdcos.directory:9092","zookeeper":"master.mesos:2181/dcos-service-kafka"}"#;
+const ID: &str = "7752c4fe-e998-4f30-bfd3-9748fc8c8354";
+
+fn plan(status: &str) -> String {
+    let block = format!(
+        r#"{{"has_decision_point":false,"id":"{ID}","message":"Broker-0 is {status}","name":"broker-0","status":"{status}"}}"#
+    );
+    format!(
+        r#"{{"errors":[],"phases":[{{"blocks":[{block}],"id":"{ID}","name":"Update to: {ID}","status":"{status}"}}],"status":"{status}"}}"#
+    )
+}
+
+fn error(status: u16, code: &str, message: &str) -> (StatusCode, String) {
+    let status = StatusCode::from_u16(status).unwrap();
+    (status, format!(r#"{{"error_code":"{code}","message":"{message}","request_id":"r-1"}}"#))
+}
+
+/// The program's own environment holds nothing of the developer's.
+fn program(path: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dcos-kafka"));
+    command.env_clear().env("PATH", path).stdin(Stdio::null());
+    command
+}
+
+struct Stub {
+    address: SocketAddr,
+}
+
+impl Stub {
+    async fn serve(router: Router) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { address }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Runs `dcos-kafka <line>` against this stub.
+    async fn run(&self, line: &str) -> Run {
+        let mut command = program(Path::new("/nonexistent"));
+        command.env("KAFKA_SCHEDULER_URL", self.url()).args(line.split_whitespace());
+        let run = run(command).await;
+        // Ports differ from run to run.
+        Run { err: run.err.replace(&self.address.to_string(), "host:1"), ..run }
+    }
+}
+
+async fn run(mut command: Command) -> Run {
+    let output: Output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    Run {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+struct Run {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Run {
+    #[track_caller]
+    fn prints(&self, expect: Expect) {
+        expect.assert_eq(&self.out);
+        assert_eq!((self.code, self.err.as_str()), (Some(0), ""));
+    }
+
+    #[track_caller]
+    fn fails(&self, code: i32, expect: Expect) {
+        expect.assert_eq(&self.err);
+        assert_eq!((self.code, self.out.as_str()), (Some(code), ""));
+    }
+}
+
+// S-014, S-088, S-127: as `dcos` calls it, with the name spelt both ways, and by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn connection() {
+    let stub = Stub::serve(Router::new().route("/v1/connection", get(|| async { CONNECTION }))).await;
+    for line in ["connection", "kafka --name=kafka connection", "kafka connection --name kafka"] {
+        stub.run(line).await.prints(expect![[r#"
+            {
+                "address": [
+                    "10.0.0.211:9843"
+                ],
+                "dns": [
+                    "broker-0.kafka.mesos:9843"
+                ],
+                "vip": "broker.kafka.l4lb.thisdcos.directory:9092",
+                "zookeeper": "master.mesos:2181/dcos-service-kafka"
+            }
+        "#]]);
+    }
+    stub.run("connection --table").await.prints(expect![[r#"
+        ADDRESS          DNS
+        10.0.0.211:9843  broker-0.kafka.mesos:9843
+
+        vip:       broker.kafka.l4lb.thisdcos.directory:9092
+        zookeeper: master.mesos:2181/dcos-service-kafka
+    "#]]);
+}
+
+// S-098, D4
+#[tokio::test(flavor = "multi_thread")]
+async fn broker_list() {
+    let one = r#"{"agent":null,"config_id":null,"generation":0,"health":"unknown","host":null,"id":"0","message":"","port":null,"task_id":null,"task_state":null,"waiting":{"message":"no offer fits","reason":"Offer"}}"#;
+    let router = Router::new()
+        .route("/v1/brokers", get(|| async { r#"{"brokers":["0"]}"# }))
+        .route("/v1/brokers/0", get(move || async move { one }));
+    let stub = Stub::serve(router).await;
+    stub.run("--name=kafka broker list").await.prints(expect![[r#"
+        {
+            "brokers": [
+                "0"
+            ]
+        }
+    "#]]);
+    stub.run("broker list --table").await.prints(expect![[r#"
+        BROKER  TASK  HEALTH   ADDRESS  AGENT  TASK ID  WAITS FOR
+        0       none  unknown                           no offer fits
+    "#]]);
+}
+
+// S-048, S-058: the 503 of a rollout is no error.
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_show_while_rolling() {
+    let answer = || async { (StatusCode::SERVICE_UNAVAILABLE, plan("InProgress")) };
+    let stub = Stub::serve(Router::new().route("/v1/plan", get(answer))).await;
+    stub.run("plan show").await.prints(expect![[r#"
+        {
+            "errors": [],
+            "phases": [
+                {
+                    "blocks": [
+                        {
+                            "has_decision_point": false,
+                            "id": "7752c4fe-e998-4f30-bfd3-9748fc8c8354",
+                            "message": "Broker-0 is InProgress",
+                            "name": "broker-0",
+                            "status": "InProgress"
+                        }
+                    ],
+                    "id": "7752c4fe-e998-4f30-bfd3-9748fc8c8354",
+                    "name": "Update to: 7752c4fe-e998-4f30-bfd3-9748fc8c8354",
+                    "status": "InProgress"
+                }
+            ],
+            "status": "InProgress"
+        }
+    "#]]);
+}
+
+/// A scheduler whose answers to `GET /v1/plan` are these, the last one for ever.
+async fn plans(answers: Vec<(StatusCode, String)>) -> Stub {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let answers = Arc::new(answers);
+    let answer = move || {
+        let turn = asked.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
+        let answer = answers[turn].clone();
+        async move { answer }
+    };
+    Stub::serve(Router::new().route("/v1/plan", get(answer))).await
+}
+
+// 4.9: `--wait` follows until Complete, through a restart of the scheduler; progress on stderr, the plan on stdout.
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_show_wait() {
+    let rolling = (StatusCode::SERVICE_UNAVAILABLE, plan("InProgress"));
+    let away = error(503, "NotRegistered", "not registered yet");
+    let proxy = (StatusCode::BAD_GATEWAY, "<html>".to_owned());
+    let stub = plans(vec![rolling.clone(), away, proxy, rolling, (StatusCode::OK, plan("Complete"))]).await;
+    let run = stub.run("plan show --wait --table").await;
+    expect![[r#"
+        broker-0: InProgress
+        plan: InProgress
+        the scheduler does not answer, waiting for it: not registered yet
+        broker-0: Complete
+        plan: Complete
+    "#]]
+    .assert_eq(&run.err);
+    assert_eq!(run.code, Some(0));
+    assert!(run.out.starts_with("plan: Complete\n\nPHASE "), "{}", run.out);
+}
+
+// S-046: a refused configuration ends the wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_show_wait_refused() {
+    let body = r#"{"errors":["Validation error on field \"BROKER_COUNT\": Decreasing this value (from 3 to 2) is not supported."],"phases":[],"status":"Error"}"#;
+    let stub = plans(vec![(StatusCode::OK, body.to_owned())]).await;
+    stub.run("plan show --wait").await.fails(
+        1,
+        expect![[r#"
+            plan: Error
+            error: the configuration is refused, the last valid one serves on: Validation error on field "BROKER_COUNT": Decreasing this value (from 3 to 2) is not supported.
+        "#]],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_show_wait_has_an_end() {
+    let stub = plans(vec![(StatusCode::SERVICE_UNAVAILABLE, plan("InProgress"))]).await;
+    stub.run("plan show --wait --within 1").await.fails(
+        1,
+        expect![[r#"
+            broker-0: InProgress
+            plan: InProgress
+            error: the plan is not Complete after 1 s but InProgress; 'plan show --table' says what it waits for
+        "#]],
+    );
+}
+
+// S-050: what is absent stays absent.
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_active() {
+    let body = r#"{"stage":{"errors":[],"phase_count":2,"status":"Complete"}}"#;
+    let stub = Stub::serve(Router::new().route("/v1/plan/status", get(move || async move { body }))).await;
+    stub.run("plan active").await.prints(expect![[r#"
+        {
+            "stage": {
+                "errors": [],
+                "phase_count": 2,
+                "status": "Complete"
+            }
+        }
+    "#]]);
+    stub.run("plan active --table").await.prints(expect![[r#"
+        plan: Complete
+    "#]]);
+}
+
+// S-013, S-102…S-104, D41: what is not given is not sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn topics() {
+    async fn create(uri: Uri) -> String {
+        let query = uri.query().unwrap_or_default();
+        format!(r#"{{"message":"Output: Created topic \"topic1\".\n","query":"{query}"}}"#)
+    }
+    let description = r#"{"partitions":[{"0":{"controller_epoch":1,"isr":[0,1,2],"leader":0,"leader_epoch":0,"version":1}}]}"#;
+    let list = || async { r#"["topic1","topic0"]"# };
+    let router = Router::new()
+        .route("/v1/topics", get(list).post(create))
+        .route("/v1/topics/topic1", get(move || async move { description }));
+    let stub = Stub::serve(router).await;
+    stub.run("topic list").await.prints(expect![[r#"
+        [
+            "topic1",
+            "topic0"
+        ]
+    "#]]);
+    stub.run("topic list --table").await.prints(expect![[r#"
+        TOPIC
+        topic1
+        topic0
+    "#]]);
+    stub.run("topic describe topic1").await.prints(expect![[r#"
+        {
+            "partitions": [
+                {
+                    "0": {
+                        "controller_epoch": 1,
+                        "isr": [
+                            0,
+                            1,
+                            2
+                        ],
+                        "leader": 0,
+                        "leader_epoch": 0,
+                        "version": 1
+                    }
+                }
+            ]
+        }
+    "#]]);
+    // D2: a key that this build does not know is passed on.
+    stub.run("topic create topic1").await.prints(expect![[r#"
+        {
+            "message": "Output: Created topic \"topic1\".\n",
+            "query": "name=topic1"
+        }
+    "#]]);
+    stub.run("topic create topic1 --partitions=3 --replication=3").await.prints(expect![[r#"
+        {
+            "message": "Output: Created topic \"topic1\".\n",
+            "query": "name=topic1&partitions=3&replication=3"
+        }
+    "#]]);
+    stub.run("topic create topic1 --table").await.prints(expect![[r#"
+        Output: Created topic "topic1".
+    "#]]);
+}
+
+// D16: the scheduler's own words, with the code and the id that finds them in its log.
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals() {
+    let router = Router::new()
+        .route("/v1/topics/x", get(|| async { error(404, "TopicNotFound", r#"topic \"x\" does not exist"#) }))
+        .route(
+            "/v1/topics",
+            post(|| async { error(409, "TopicAlreadyExists", r#"topic \"x\" already exists"#) }),
+        )
+        .route("/v1/connection", get(|| async { (StatusCode::UNAUTHORIZED, "<html>Log in</html>") }))
+        .route("/v1/brokers", get(|| async { "[]" }));
+    let stub = Stub::serve(router).await;
+    stub.run("topic describe x").await.fails(
+        1,
+        expect![[r#"
+            error: topic "x" does not exist (TopicNotFound, request r-1)
+        "#]],
+    );
+    stub.run("topic create x").await.fails(
+        1,
+        expect![[r#"
+            error: topic "x" already exists (TopicAlreadyExists, request r-1)
+        "#]],
+    );
+    stub.run("connection").await.fails(
+        1,
+        expect![[r#"
+            error: http://host:1/v1/connection answered 401 and is not, or not yet, the scheduler's API: <html>Log in</html>; log in with 'dcos auth login', or give --token
+        "#]],
+    );
+    stub.run("broker list").await.fails(
+        1,
+        expect![[r#"
+            error: cannot read the answer of http://host:1/v1/brokers: invalid length 0, expected struct BrokerList with 1 element; it begins with []; the address comes from KAFKA_SCHEDULER_URL: is the scheduler's REST API (PORT1, 8080 by default) there?
+        "#]],
+    );
+}
+
+// D46: nobody there: which URL it was, and who said so.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_there() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let stub = Stub { address: listener.local_addr().unwrap() };
+    drop(listener);
+    let run = stub.run("connection").await;
+    assert_eq!(run.code, Some(1));
+    for part in ["cannot reach http://host:1/v1/connection", "refused", "KAFKA_SCHEDULER_URL", "8080"] {
+        assert!(run.err.contains(part), "{part:?} is missing in {}", run.err);
+    }
+    assert_eq!(run.err.lines().count(), 1, "{}", run.err);
+}
+
+// 4.9: wrong usage is 2.
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_usage() {
+    let nowhere = |line: &str| {
+        let mut command = program(Path::new("/nonexistent"));
+        command.args(line.split_whitespace());
+        run(command)
+    };
+    nowhere("connection").await.fails(
+        2,
+        expect![[r#"
+            error: no scheduler is known: give --url http://<host>:8080 or set KAFKA_SCHEDULER_URL; on DC/OS, attach with 'dcos cluster setup' or set DCOS_URL
+        "#]],
+    );
+    nowhere("connection --url localhost:8080").await.fails(
+        2,
+        expect![[r#"
+            error: the URL cannot be used: "localhost:8080" must begin with http:// or https:// (from --url)
+        "#]],
+    );
+    for line in ["", "brokers list", "topic create", "topic create t -p x"] {
+        let run = nowhere(line).await;
+        assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{line}");
+        assert!(run.err.contains("Usage:") || run.err.contains("--help"), "{}", run.err);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn help_and_version() {
+    let nowhere = |line: &str| {
+        let mut command = program(Path::new("/nonexistent"));
+        command.args(line.split_whitespace());
+        run(command)
+    };
+    let help = nowhere("kafka --help").await;
+    assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
+    assert!(help.out.contains("Examples:") && help.out.contains("KAFKA_SCHEDULER_URL"), "{}", help.out);
+    let version = nowhere("--version").await;
+    assert_eq!(version.out, format!("dcos-kafka {}\n", env!("CARGO_PKG_VERSION")));
+    let info = nowhere("kafka --info").await;
+    assert_eq!((info.code, info.out.lines().count()), (Some(0), 1));
+}
+
+// S-092, S-093, S-116, D46: on DC/OS below /service/<name>, with the token of the DC/OS CLI's configuration.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_dcos() {
+    async fn echo(uri: Uri, headers: HeaderMap, _: Request) -> Response<String> {
+        let token = headers.get("authorization").map_or("-", |value| value.to_str().unwrap());
+        Response::new(format!(r#"["{uri}","{token}"]"#))
+    }
+    let stub = Stub::serve(Router::new().fallback(echo)).await;
+    let directory = tempfile::tempdir().unwrap();
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in\n'config show core.dcos_url') echo {}/ ;;\n\
+         'config show core.dcos_acs_token') echo secret ;;\n*) exit 1 ;;\nesac\n",
+        stub.url()
+    );
+    install(&directory.path().join("dcos"), &script);
+    let attached = |line: &str| {
+        let mut command = program(directory.path());
+        command.args(line.split_whitespace());
+        run(command)
+    };
+    attached("kafka topic list").await.prints(expect![[r#"
+        [
+            "/service/kafka/v1/topics",
+            "token=secret"
+        ]
+    "#]]);
+    attached("kafka --name kafka-dev topic list").await.prints(expect![[r#"
+        [
+            "/service/kafka-dev/v1/topics",
+            "token=secret"
+        ]
+    "#]]);
+    // A service reached by itself gets no token of DC/OS.
+    attached(&format!("topic list --url {}", stub.url())).await.prints(expect![[r#"
+        [
+            "/v1/topics",
+            "-"
+        ]
+    "#]]);
+}
+
+/// Writes an executable script.
+fn install(path: &Path, script: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, script).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
