@@ -1,8 +1,8 @@
 //! The two encodings of Mesos bodies and streams.
 
-use prost_reflect::{DynamicMessage, ReflectMessage};
+use prost_reflect::ReflectMessage;
 
-use crate::json;
+use crate::{json, protobuf};
 
 /// How a body or a stream is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,7 +65,7 @@ impl Encoding {
             Encoding::Json => Ok(json::from_slice(bytes)?),
             Encoding::Protobuf => {
                 let message = T::decode(bytes)?;
-                json::check_required(&DynamicMessage::decode(message.descriptor(), bytes)?)?;
+                protobuf::check_required(message.descriptor().full_name(), bytes)?;
                 Ok(message)
             }
         }

@@ -1,10 +1,10 @@
-//! A stream of events: RecordIO framing, then one message a record.
+//! A stream of events as our clients ask for it: RecordIO framing, then one protobuf message a record.
 
 use std::marker::PhantomData;
 
-use prost_reflect::ReflectMessage;
+use prost::{Message, Name};
 
-use crate::{DecodeError, Encoding, recordio};
+use crate::{DecodeError, protobuf, recordio};
 
 /// Why a stream cannot be read further. Both ends of it should be closed.
 #[derive(Debug, thiserror::Error)]
@@ -21,14 +21,13 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Events<E> {
     records: recordio::Decoder,
-    encoding: Encoding,
     event: PhantomData<fn() -> E>,
 }
 
-impl<E: ReflectMessage + Default> Events<E> {
+impl<E: Message + Name + Default> Events<E> {
     /// A reader that refuses records longer than `limit` bytes.
-    pub fn new(encoding: Encoding, limit: usize) -> Self {
-        Self { records: recordio::Decoder::new(limit), encoding, event: PhantomData }
+    pub fn new(limit: usize) -> Self {
+        Self { records: recordio::Decoder::new(limit), event: PhantomData }
     }
 
     /// Adds bytes as they came.
@@ -42,7 +41,7 @@ impl<E: ReflectMessage + Default> Events<E> {
     /// When the framing is broken or a record does not decode.
     pub fn next_event(&mut self) -> Result<Option<E>, Error> {
         match self.records.next_record()? {
-            Some(record) => Ok(Some(self.encoding.decode(&record)?)),
+            Some(record) => Ok(Some(protobuf::decode(&record)?)),
             None => Ok(None),
         }
     }

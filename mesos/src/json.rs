@@ -14,7 +14,7 @@ mod write;
 
 use std::fmt;
 
-use prost_reflect::{DynamicMessage, ReflectMessage};
+use prost_reflect::ReflectMessage;
 use serde_json::Value;
 
 /// Why a text is no message.
@@ -30,7 +30,7 @@ pub enum Error {
 
 /// Everything that does not fit, in the order of the fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems(pub(crate) Vec<Problem>);
 
 impl Problems {
     /// The single problems.
@@ -103,16 +103,6 @@ pub fn from_value<T: ReflectMessage + Default>(value: &Value) -> Result<T, Error
     message.transcode_to().map_err(|error| {
         Error::Invalid(Problems(vec![Problem { path: "message".to_owned(), what: error.to_string() }]))
     })
-}
-
-/// Finds required fields that are not set. The decoder of the protobuf encoding does not see them.
-///
-/// # Errors
-/// When there are any, with the path of each.
-pub fn check_required(message: &DynamicMessage) -> Result<(), Problems> {
-    let mut problems = Vec::new();
-    required::find(message, "", &mut problems);
-    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }
 
 /// Entry point for a fuzzer: whatever the bytes, reading ends; what reads is written, reads again and is then written

@@ -14,6 +14,7 @@ mod encoding;
 pub mod events;
 pub mod executor;
 pub mod json;
+pub mod protobuf;
 pub mod recordio;
 pub mod resource;
 pub mod scheduler;

@@ -13,7 +13,6 @@ use super::connection::{Answer, Calls, Connection, text};
 use super::handle::Input;
 use super::state::{Next, State};
 use super::{Message, Options, Refused};
-use crate::Encoding;
 use crate::events::{Events, causes};
 use crate::v1::executor::{Call, Event};
 
@@ -111,7 +110,7 @@ impl Session {
     }
 
     async fn serve(&mut self, mut stream: Incoming, messages: &mpsc::Sender<Message>) -> Ended {
-        let mut events: Events<Event> = Events::new(Encoding::Protobuf, MAX_RECORD);
+        let mut events: Events<Event> = Events::new(MAX_RECORD);
         let mut subscribed = false;
         let mut idle = Some(Calls::default());
         let mut calling: Option<Calling> = None;

@@ -205,3 +205,122 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::v1::{TaskGroupInfo, TaskInfo};
+
+    fn state() -> State {
+        let lookup = |name: &str| match name {
+            "MESOS_FRAMEWORK_ID" => Some("F".to_owned()),
+            "MESOS_EXECUTOR_ID" => Some("E".to_owned()),
+            "MESOS_AGENT_ENDPOINT" => Some("h:1".to_owned()),
+            _ => None,
+        };
+        match Options::from_lookup(lookup) {
+            Ok(options) => State::new(&options),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn id(task: &str) -> TaskId {
+        TaskId { value: task.to_owned() }
+    }
+
+    fn update(state: &mut State, task: &str) -> Uuid {
+        let uuid = Uuid::new_v4();
+        let status =
+            TaskStatus { task_id: id(task), uuid: Some(uuid.as_bytes().to_vec()), ..Default::default() };
+        state.accept(Input::Update(Box::new(status), uuid));
+        uuid
+    }
+
+    fn taken(status: u16) -> Result<Answer, String> {
+        Ok(Answer { status, text: String::new() })
+    }
+
+    fn acknowledge(state: &mut State, task: &str, uuid: Uuid) {
+        let acknowledged = event::Acknowledged { task_id: id(task), uuid: uuid.as_bytes().to_vec() };
+        let kind = Some(event::Type::Acknowledged.into());
+        let next =
+            state.absorb(Event { r#type: kind, acknowledged: Some(acknowledged), ..Default::default() });
+        assert_eq!(next, Next::Go);
+    }
+
+    fn kinds(state: &mut State) -> Vec<Type> {
+        std::iter::from_fn(|| {
+            let kind = state.next_call()?.r#type();
+            assert_eq!(state.answered(taken(202)), Next::Go);
+            Some(kind)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn calls_are_made_in_the_order_they_were_asked_for() {
+        let mut state = state();
+        update(&mut state, "T");
+        state.heartbeat();
+        state.accept(Input::Message(vec![1]));
+        update(&mut state, "T");
+        assert_eq!(kinds(&mut state), [Type::Update, Type::Heartbeat, Type::Message, Type::Update]);
+        assert!(!state.has_calls());
+    }
+
+    #[test]
+    fn only_an_update_is_worth_repeating() {
+        let mut state = state();
+        state.accept(Input::Message(vec![1]));
+        state.heartbeat();
+        update(&mut state, "T");
+        for expected in [Next::Go, Next::Go, Next::Repeat, Next::Repeat] {
+            assert!(state.next_call().is_some());
+            assert_eq!(state.answered(taken(503)), expected);
+        }
+        assert_eq!(state.answered(Err("reset".to_owned())), Next::Stop("reset".to_owned()));
+        assert!(state.has_calls());
+    }
+
+    #[test]
+    fn an_update_acknowledged_while_it_is_repeated_is_not_sent_again() {
+        let mut state = state();
+        let uuid = update(&mut state, "T");
+        assert_eq!(state.answered(taken(503)), Next::Repeat);
+        acknowledge(&mut state, "T", uuid);
+        assert_eq!(state.outbox.pop_front(), Some(Message::Acknowledged { task_id: id("T"), uuid }));
+        assert_eq!(state.next_call(), None);
+        // A second acknowledgement says nothing new.
+        acknowledge(&mut state, "T", uuid);
+        assert!(state.outbox.is_empty());
+    }
+
+    #[test]
+    fn a_new_subscription_carries_updates_and_drops_other_calls() {
+        let mut state = state();
+        update(&mut state, "T");
+        state.accept(Input::Message(vec![1]));
+        let body = state.subscribe().subscribe.unwrap_or_default();
+        assert_eq!(body.unacknowledged_updates.len(), 1);
+        assert!(!state.has_calls());
+        update(&mut state, "T");
+        assert_eq!(kinds(&mut state), [Type::Update]);
+    }
+
+    #[test]
+    fn a_group_comes_whole_and_unknown_events_do_no_harm() {
+        let mut state = state();
+        let tasks: Vec<TaskInfo> =
+            ["a", "b"].map(|task| TaskInfo { task_id: id(task), ..Default::default() }).into();
+        let group = event::LaunchGroup { task_group: TaskGroupInfo { tasks: tasks.clone() } };
+        let kind = Some(event::Type::LaunchGroup.into());
+        state.absorb(Event { r#type: kind, launch_group: Some(group), ..Default::default() });
+        assert_eq!(state.outbox.pop_front(), Some(Message::LaunchGroup(tasks.clone())));
+        for kind in [None, Some(99), Some(event::Type::Heartbeat.into()), Some(event::Type::Launch.into())] {
+            assert_eq!(state.absorb(Event { r#type: kind, ..Default::default() }), Next::Go);
+        }
+        assert!(state.outbox.is_empty());
+        let body = state.subscribe().subscribe.unwrap_or_default();
+        assert_eq!(body.unacknowledged_tasks, tasks);
+    }
+}

@@ -8,7 +8,6 @@ use tokio::sync::mpsc;
 use super::call::{Caller, Target};
 use super::subscribe::{self, Open};
 use super::{Disconnect, Fatal, Message, Options};
-use crate::Encoding;
 use crate::events::{Events, causes};
 use crate::v1::FrameworkId;
 use crate::v1::scheduler::call::{Subscribe, Type};
@@ -130,7 +129,7 @@ impl Client {
         let mut reader = Reader {
             master: subscribe::address(&url),
             response,
-            events: Events::new(Encoding::Protobuf, MAX_RECORD),
+            events: Events::new(MAX_RECORD),
             patience: patience(HEARTBEAT_SECONDS),
         };
         let subscribed = tokio::select! {
