@@ -8,19 +8,16 @@
 //! executor ─HTTP─> shell::agent ──> agent::Agent ──> processes, files, streams
 //! ```
 //!
-//! # What the two halves owe each other and [`crate::Mesos`]
-//! - Both take their listener's address from the options, a cancellation token for "SIGKILL" (drop sockets and memory,
-//!   say nothing, keep only what is on disk) and are started and stopped by [`crate::mesos`].
-//! - The agent half is `shell::agent::start(options: agent::Options, door: door::MasterDoor) -> Result<shell::agent::Running>`,
-//!   where `Running` has `addr() -> SocketAddr`, `async kill(self)` (as SIGKILL: executors live on),
-//!   `async unregister(self)` (orderly leave: says [`crate::link::ToMaster::Unregister`], ends its executors, returns
-//!   when they are gone) and `async stop(self, executors: Executors)` (SIGTERM: see [`Executors`]).
-//! - `start` returns once the agent's HTTP endpoint answers; registration goes on in the background.
+//! Both halves end in one of two ways: killed, which drops sockets and memory at once, says nothing, and leaves only
+//! what is on disk; or stopped in order. Each returns from its start once its HTTP endpoint answers.
 
+pub mod agent;
 pub mod clock;
+pub mod control;
 pub mod door;
 pub mod http;
 pub mod listener;
+pub mod machine;
 pub mod master;
 
 /// What becomes of running executors when the agent half is stopped in an orderly way.

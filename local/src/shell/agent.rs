@@ -28,6 +28,7 @@ mod tree;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -117,6 +118,19 @@ impl Running {
                 None
             }
         }
+    }
+
+    /// As [`Running::stop`] with [`Executors::End`], but once `hurry` is over the executors' time is, too.
+    pub async fn stop_hurried(self, within: Duration, hurry: impl Future<Output = ()>) -> Option<Ended> {
+        let requests = self.requests.clone();
+        let end = self.end(actor::Request::Stop { within });
+        tokio::pin!(end);
+        tokio::select! {
+            ended = &mut end => return ended,
+            () = hurry => {}
+        }
+        let _ = requests.send(actor::Request::Stop { within: Duration::ZERO }).await;
+        end.await
     }
 
     /// Returns when the agent half has ended by itself, as it does when the master tells it to leave for good.

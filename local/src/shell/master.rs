@@ -73,6 +73,11 @@ impl Running {
         self.address
     }
 
+    /// Whether it still runs; it ends by itself when its registry cannot be written.
+    pub fn is_alive(&self) -> bool {
+        !self.cut.is_cancelled()
+    }
+
     /// Ends it at once, as SIGKILL would: sockets are dropped, nobody is told, only the registry remains. Returns when
     /// the port is free again.
     pub async fn kill(self) {

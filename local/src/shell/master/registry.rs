@@ -127,7 +127,7 @@ mod tests {
         let file = File::new(&directory.path().join("master"));
         assert_eq!(file.load().unwrap(), Registry::default());
         let mut registry = Registry::default();
-        let info = mesos::v1::AgentInfo { hostname: "h".to_owned(), ..Default::default() };
+        let info = mesos::v1::AgentInfo { hostname: "h".to_owned(), port: Some(1), ..Default::default() };
         registry.agents.insert("S0".to_owned(), info);
         registry.gone.insert("S1".to_owned(), Duration::from_millis(1500));
         file.store(&registry).unwrap();

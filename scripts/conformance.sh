@@ -1,0 +1,47 @@
+#!/bin/bash
+# Runs the Mesos conformance kit against mesos-local, started as the golden transcripts assume. Arguments go to the
+# probe: scenario names (default: all) and options. Exit status: the probe's.
+#   scripts/conformance.sh
+#   scripts/conformance.sh task_life,ack_rules -v
+set -euo pipefail
+cd "$(dirname "$0")/.."
+kit=$PWD/tests/mesos-conformance
+cargo build --quiet -p local --bin mesos-local
+program=${CARGO_TARGET_DIR:-$PWD/target}/debug/mesos-local
+work=$(mktemp -d)
+disk=$work/disk
+mkdir -p "$disk"
+mounted=
+if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=80m tmpfs "$disk" 2>"$work/mount.err"; then mounted=yes; fi
+
+domain() { printf '{"fault_domain":{"region":{"name":"region-1"},"zone":{"name":"%s"}}}' "$1"; }
+resources=$(printf '%s' '[{"name":"cpus","type":"SCALAR","scalar":{"value":4}},
+ {"name":"mem","type":"SCALAR","scalar":{"value":4096}},
+ {"name":"disk","type":"SCALAR","scalar":{"value":8192}},
+ {"name":"ports","type":"RANGES","ranges":{"range":[{"begin":31000,"end":31009}]}},
+ {"name":"disk","type":"SCALAR","scalar":{"value":64},"disk":{"source":{"type":"MOUNT","mount":{"root":"'"$disk"'"}}}}]')
+"$program" --work-dir "$work/mesos" --master-port 0 --agent-port 0 \
+  --master-hostname master.local --agent-hostname agent.local \
+  --resources "$resources" --attributes 'rack:r1;zone:z1;level:10;keys:[1000-1500]' \
+  --domain "$(domain zone-1)" --master-domain "$(domain zone-m)" \
+  --agent-ping-timeout 2secs --max-agent-ping-timeouts 5 --executor-registration-timeout 6secs \
+  --executor-env "PATH=$PATH" >"$work/out" 2>"$work/log" &
+mesos=$!
+finish() {
+  status=$?
+  kill "$mesos" 2>/dev/null && wait "$mesos" || true
+  if [ -n "$mounted" ]; then umount "$disk"; fi
+  if [ $status -ne 0 ]; then echo "--- the end of mesos-local's log"; tail -n 40 "$work/log"; fi
+  rm -rf "$work"
+  exit $status
+}
+trap finish EXIT
+for _ in $(seq 100); do
+  grep -q '^ready' "$work/out" && break
+  kill -0 "$mesos" || exit 1
+  sleep 0.1
+done
+url() { sed -n "s/^$1 //p" "$work/out"; }
+[ $# -gt 0 ] || set -- all
+python3 "$kit/probe.py" run "$@" --master "$(url master)" --agent "$(url agent)" \
+  --ctl "$program ctl --work-dir $work/mesos" --check "$kit/golden"
