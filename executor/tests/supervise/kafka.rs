@@ -1,0 +1,213 @@
+//! A real Kafka with a real ZooKeeper, from LAUNCH to KILL, through a crash of the JVM and one of the executor.
+
+use std::{
+    fs,
+    net::TcpStream as Socket,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use api::launch::{LaunchContract, Layer};
+use kafka::zookeeper::ZooKeeper;
+use mesos::v1::{TaskState, TaskStatus};
+use nix::sys::signal::{Signal, kill};
+
+use crate::{
+    agent::Agent,
+    executor::{Executor, contract, free_port, health_check, task},
+    life::get,
+    wait_for,
+};
+
+const TASK: &str = "broker-1__00000000-0000-0000-0000-000000000009";
+
+/// The distribution, unpacked once per archive and target directory.
+fn distribution() -> &'static Path {
+    static HOME: OnceLock<PathBuf> = OnceLock::new();
+    HOME.get_or_init(|| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/fetch-kafka.sh");
+        let fetched = Command::new(&script).stderr(Stdio::inherit()).output().unwrap();
+        assert!(fetched.status.success(), "{} must give the Kafka distribution", script.display());
+        let archive = PathBuf::from(String::from_utf8(fetched.stdout).unwrap().trim());
+        let sum = fs::read_to_string(archive.with_extension("tgz.sha256")).unwrap();
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kafka-{}", &sum[..12]));
+        if !home.exists() {
+            // Unpacked beside and renamed: nobody ever sees half of it.
+            let beside = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+            let tar = ["-xzf", archive.to_str().unwrap(), "--strip-components=1", "-C"];
+            assert!(Command::new("tar").args(tar).arg(beside.path()).status().unwrap().success());
+            if fs::rename(beside.path(), &home).is_ok() {
+                let _renamed_away = beside.keep();
+            }
+        }
+        home
+    })
+}
+
+/// A ZooKeeper of one server, gone with its value, and with the test's thread.
+struct Ensemble {
+    jvm: Child,
+    connect: String,
+    _data: tempfile::TempDir,
+}
+
+impl Ensemble {
+    async fn start() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let port = free_port();
+        // Short ticks allow short sessions: a session lives at least two.
+        let config = format!(
+            "dataDir={}\nclientPort={port}\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\ntickTime=500\n",
+            data.path().display()
+        );
+        fs::write(data.path().join("zoo.cfg"), config).unwrap();
+        let jvm = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp"])
+            .arg(distribution().join("libs/*"))
+            .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
+            .arg(data.path().join("zoo.cfg"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("setpriv (util-linux) and java must be installed");
+        wait_for("ZooKeeper", || Socket::connect(("127.0.0.1", port)).ok()).await;
+        Self { jvm, connect: format!("127.0.0.1:{port}/dcos-service-kafka"), _data: data }
+    }
+}
+
+impl Drop for Ensemble {
+    fn drop(&mut self) {
+        let _may_have_ended = self.jvm.kill();
+        let _reaped = self.jvm.wait();
+    }
+}
+
+/// An executor whose sandbox has the distribution, and this volume.
+fn executor(volume: &Path) -> Executor {
+    let executor = Executor::new();
+    fs::remove_dir(executor.path("data")).unwrap();
+    symlink(volume, executor.path("data")).unwrap();
+    symlink(distribution(), executor.path("kafka")).unwrap();
+    executor
+}
+
+fn broker(ensemble: &Ensemble, overrides: &[(&str, &str)]) -> LaunchContract {
+    let mut contract = contract(&ensemble.connect);
+    contract.jvm_options = vec!["-XX:TieredStopAtLevel=1".to_owned()];
+    let properties = overrides.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+    contract.layers = vec![Layer { name: "KAFKA_OVERRIDE_*".to_owned(), properties }];
+    contract
+}
+
+/// D30's check with a grace that covers a start on a loaded machine.
+async fn launched(executor: &mut Executor, contract: &LaunchContract) -> Agent {
+    let mut task = task(contract, 60.0);
+    let mut check = health_check(contract);
+    check.grace_period_seconds = Some(120.0);
+    task.health_check = Some(check);
+    let agent = Agent::start(task).await;
+    executor.start(agent.address);
+    agent
+}
+
+fn label<'a>(status: &'a TaskStatus, name: &str) -> Option<&'a str> {
+    status.labels.as_ref()?.labels.iter().find(|label| label.key == name)?.value.as_deref()
+}
+
+// S-081, D18, D30, D31, D32, D36, D37, D38, D44
+#[tokio::test]
+async fn a_broker_s_life() {
+    let ensemble = Ensemble::start().await;
+    let volume = tempfile::tempdir().unwrap();
+    fs::create_dir(volume.path().join("lost+found")).unwrap();
+    let overrides = [("zookeeper.session.timeout.ms", "6000"), ("log.retention.hours", "100")];
+    let contract = broker(&ensemble, &overrides);
+    let zookeeper = ZooKeeper::new(&ensemble.connect, Duration::from_secs(10)).unwrap();
+
+    // It serves, and says what runs.
+    let mut first = executor(volume.path());
+    let began = Instant::now();
+    let agent = launched(&mut first, &contract).await;
+    let running = agent.state(TaskState::TaskRunning).await;
+    eprintln!("LAUNCH to TASK_RUNNING: {:?}", began.elapsed());
+    assert_eq!(label(&running, "config_id"), Some(contract.config_id.to_string().as_str()));
+    assert_eq!(label(&running, "generation"), Some("3"));
+    let states = agent.states();
+    let before = states.iter().take_while(|state| **state != TaskState::TaskRunning);
+    assert!(before.into_iter().all(|state| *state == TaskState::TaskStarting), "{states:?}");
+    let registration = zookeeper.registration(1).await.unwrap().unwrap();
+    assert!(registration.serves(&format!("127.0.0.1:{}", contract.port)));
+    let serves =
+        |update: &TaskStatus| update.state() == TaskState::TaskRunning && update.healthy == Some(true);
+    // The first check may have passed just before the probe did; then the next update of any kind says so.
+    let healthy = agent.update("healthy=true", serves).await;
+    assert_eq!(label(&healthy, "generation"), Some("3"));
+    let health = get(contract.api_port, "/admin/healthcheck").await;
+    assert!(health.starts_with("HTTP/1.1 200 "), "{health}");
+    assert!(volume.path().join("kafka/meta.properties").is_file(), "log.dirs is below the volume");
+    assert!(first.read("stdout").contains("started (kafka.server.KafkaServer)"), "the main log is on stdout");
+    assert!(!first.read("logs/controller.log").is_empty());
+    assert!(!first.read("stdout").contains("(kafka.controller."), "side logs do not go to stdout too");
+    assert!(!first.read("logs/gc.log").is_empty());
+
+    // Its JVM dies: its nodes go at once, not with the session 6 s later.
+    assert!(zookeeper.controller().await.unwrap().is_some());
+    let [jvm] = first.processes()[..] else { panic!("one JVM") };
+    let died = Instant::now();
+    kill(jvm, Signal::SIGKILL).unwrap();
+    let failed = agent.state(TaskState::TaskFailed).await;
+    assert!(failed.message().starts_with("the JVM was ended by SIGKILL after "), "{}", failed.message());
+    first.end_well().await;
+    assert_eq!(zookeeper.registration(1).await.unwrap(), None);
+    assert_eq!(zookeeper.controller().await.unwrap(), None);
+    eprintln!("SIGKILL to no registration and no executor: {:?}", died.elapsed());
+    assert!(died.elapsed() < Duration::from_secs(3), "{:?}", died.elapsed());
+
+    // Back on the same volume without a wait. Then the executor itself is killed, and nobody tidies up.
+    let mut second = executor(volume.path());
+    let agent = launched(&mut second, &contract).await;
+    agent.state(TaskState::TaskRunning).await;
+    assert!(!agent.updates().iter().any(|update| update.message().starts_with("waiting")));
+    second.signal(Signal::SIGKILL);
+    second.end().await;
+    wait_for("end of the JVM", || second.processes().is_empty().then_some(())).await;
+    assert!(zookeeper.registration(1).await.unwrap().is_some(), "the session lives on");
+
+    // The next one waits for the old registration, names it, and then serves.
+    let mut third = executor(volume.path());
+    let agent = launched(&mut third, &contract).await;
+    agent.state(TaskState::TaskRunning).await;
+    let wait =
+        format!("waiting for the old registration of broker 1 by 127.0.0.1:{} (session 0x", contract.port);
+    assert!(agent.updates().iter().any(|update| update.message().starts_with(&wait)), "{:?}", agent.states());
+
+    // Asked to, it stops as Kafka does, and leaves nothing.
+    agent.kill(TASK, None);
+    let killed = agent.state(TaskState::TaskKilled).await;
+    assert!(
+        killed.message().starts_with("killed as asked; the JVM exited with code 143 "),
+        "{}",
+        killed.message()
+    );
+    third.end_well().await;
+    assert!(third.read("stdout").contains("shut down completed (kafka.server.KafkaServer)"));
+    assert_eq!(zookeeper.registration(1).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_property_that_kafka_refuses_is_named() {
+    let ensemble = Ensemble::start().await;
+    let volume = tempfile::tempdir().unwrap();
+    let contract = broker(&ensemble, &[("num.io.threads", "several")]);
+    let mut executor = executor(volume.path());
+    let agent = launched(&mut executor, &contract).await;
+    let failed = agent.state(TaskState::TaskFailed).await;
+    let message = failed.message();
+    assert!(message.contains("the JVM exited with code 1 after "), "{message}");
+    assert!(message.contains("Invalid value several for configuration num.io.threads"), "{message}");
+    executor.end_well().await;
+}

@@ -1,0 +1,28 @@
+//! The real `kafka-executor` against a small agent, supervising processes that misbehave and a real Kafka.
+//!
+//! No process of a test outlives it, whatever happens: each executor's sandbox is killed empty when it is dropped.
+#![allow(clippy::unwrap_used, missing_docs)] // a failed unwrap is a failed test
+
+mod agent;
+mod executor;
+mod kafka;
+mod life;
+mod misbehave;
+mod zookeeper;
+
+use std::time::{Duration, Instant};
+
+/// Longest anything is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until `look` finds something; panics with `what` when that takes too long.
+async fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "no {what} within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,145 @@
+//! JVMs that do what they should not: whatever they do, nobody of their group remains.
+
+use std::time::{Duration, Instant};
+
+use mesos::v1::TaskState;
+use nix::sys::signal::Signal;
+
+use crate::{
+    agent::Agent,
+    executor::{Executor, contract, health_check, task},
+    wait_for,
+    zookeeper::FakeZooKeeper,
+};
+
+const TASK: &str = "broker-1__00000000-0000-0000-0000-000000000009";
+
+/// A running script, its agent, and the ZooKeeper that knows nobody.
+async fn running(script: &str, grace: f64) -> (Executor, Agent, FakeZooKeeper) {
+    let zookeeper = FakeZooKeeper::start().await;
+    let contract = contract(&zookeeper.connect);
+    let agent = Agent::start(task(&contract, grace)).await;
+    let mut executor = Executor::with_java(script);
+    executor.start(agent.address);
+    (executor, agent, zookeeper)
+}
+
+// D36
+#[tokio::test]
+async fn one_that_ignores_term_is_killed_at_the_deadline() {
+    let (mut executor, agent, _zookeeper) =
+        running("trap '' TERM\necho $$ > pid\nwhile :; do sleep 0.1; done", 1.0).await;
+    executor.written("pid").await;
+    let asked = Instant::now();
+    agent.kill(TASK, None);
+    let killed = agent.state(TaskState::TaskKilled).await;
+    assert!(asked.elapsed() >= Duration::from_secs(1), "it was given its grace");
+    assert!(
+        killed.message().contains("the JVM was ended by SIGKILL after the grace"),
+        "{}",
+        killed.message()
+    );
+    executor.end_well().await;
+    let states = agent.states();
+    assert!(states.ends_with(&[TaskState::TaskKilling, TaskState::TaskKilled]), "{states:?}");
+    assert!(!states.contains(&TaskState::TaskRunning), "it never served");
+}
+
+#[tokio::test]
+async fn grandchildren_go_with_it_in_whichever_session_they_hide() {
+    let script = "sleep 1001 &\nsetsid sleep 1002 &\n(trap '' TERM; setsid setsid sleep 1003 &) \n\
+                  setsid bash -c 'trap \"\" TERM HUP; sleep 1004 & sleep 1005' &\necho $$ > pid\nexec sleep 1000";
+    let (mut executor, agent, _zookeeper) = running(script, 5.0).await;
+    executor.written("pid").await;
+    wait_for("whole family", || (executor.processes().len() >= 7).then_some(())).await;
+    agent.kill(TASK, None);
+    agent.state(TaskState::TaskKilled).await;
+    assert_eq!(executor.processes(), [], "nobody is left before the terminal update");
+    executor.end_well().await;
+}
+
+#[tokio::test]
+async fn one_that_ends_at_once_fails_the_task_with_its_last_words() {
+    let script = "echo '[2026-01-01] ERROR Exiting Kafka due to fatal exception (kafka.Kafka$)'\n\
+                  echo 'java.net.BindException: Address already in use'\necho 'Exception: boom' >&2\nsleep 1000 &\nexit 7";
+    let (mut executor, agent, _zookeeper) = running(script, 5.0).await;
+    let failed = agent.state(TaskState::TaskFailed).await;
+    let message = failed.message();
+    for part in
+        ["the JVM exited with code 7 after ", "Exception: boom", "BindException: Address already in use"]
+    {
+        assert!(message.contains(part), "{part:?} is not in {message:?}");
+    }
+    assert!(!message.contains("INFO"), "our own log is no last word of the JVM: {message:?}");
+    executor.end_well().await;
+}
+
+#[tokio::test]
+async fn a_signal_is_named() {
+    let (mut executor, agent, _zookeeper) = running("kill -SEGV $$", 5.0).await;
+    let failed = agent.state(TaskState::TaskFailed).await;
+    assert!(failed.message().contains("the JVM was ended by SIGSEGV after "), "{}", failed.message());
+    executor.end_well().await;
+}
+
+#[tokio::test]
+async fn one_that_floods_stdout_and_stderr_does_not_hold_us_up() {
+    let script = "echo $$ > pid\nyes flood | head -c 30000000\nyes flood | head -c 30000000 >&2\n\
+                  echo > flooded\nexec sleep 1000";
+    let (mut executor, agent, _zookeeper) = running(script, 5.0).await;
+    executor.written("flooded").await;
+    assert!(
+        std::fs::metadata(executor.path("stdout")).unwrap().len() >= 30_000_000,
+        "every byte is in the sandbox"
+    );
+    let asked = Instant::now();
+    agent.kill(TASK, None);
+    agent.state(TaskState::TaskKilled).await;
+    assert!(asked.elapsed() < Duration::from_secs(3));
+    executor.end_well().await;
+}
+
+// S-081 to S-086, D17, D30
+#[tokio::test]
+async fn one_that_hangs_before_listening_is_given_up_by_its_health_check() {
+    let zookeeper = FakeZooKeeper::start().await;
+    let contract = contract(&zookeeper.connect);
+    let mut task = task(&contract, 60.0);
+    task.health_check = Some(health_check(&contract));
+    let agent = Agent::start(task).await;
+    let mut executor = Executor::with_java("trap '' TERM\nwhile :; do sleep 0.1; done");
+    executor.start(agent.address);
+    let failed = agent.state(TaskState::TaskFailed).await;
+    let message = failed.message();
+    assert!(message.contains("unhealthy after 3 failures in a row: "), "{message}");
+    assert_eq!(failed.healthy, Some(false));
+    let told: Vec<_> = agent.updates().iter().filter_map(|update| update.healthy).collect();
+    assert_eq!(
+        told, [false; 4],
+        "two failures that count, TASK_KILLING, TASK_FAILED; those in the grace are not told"
+    );
+    executor.end_well().await;
+}
+
+#[tokio::test]
+async fn the_jvm_never_outlives_the_executor() {
+    let (mut executor, _agent, _zookeeper) =
+        running("trap '' TERM HUP INT\necho $$ > pid\nwhile :; do :; done", 5.0).await;
+    executor.written("pid").await;
+    executor.signal(Signal::SIGKILL);
+    executor.end().await;
+    wait_for("end of the JVM", || executor.processes().is_empty().then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_term_to_the_executor_stops_the_broker() {
+    let (mut executor, agent, _zookeeper) =
+        running("trap 'echo > stopped; exit 143' TERM\necho $$ > pid\nwhile :; do sleep 0.1; done", 5.0)
+            .await;
+    executor.written("pid").await;
+    executor.signal(Signal::SIGTERM);
+    let failed = agent.state(TaskState::TaskFailed).await;
+    assert!(failed.message().starts_with("executor ended by SIGTERM; the JVM exited with code 143 "));
+    assert_eq!(executor.read("stopped"), "\n");
+    executor.end_well().await;
+}
