@@ -1,18 +1,16 @@
 //! A listening socket whose connections can all be cut at once, as a SIGKILL of its process would.
 
-use std::{
-    future::Future,
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::{io, net::SocketAddr, time::Duration};
 
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
+    task::JoinSet,
 };
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
+
+/// Pause after a failed accept, as when file descriptors have run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connections until cut.
 #[derive(Debug)]
@@ -38,86 +36,39 @@ impl CutListener {
         self.inner.local_addr()
     }
 
-    /// Serve `app` until cut. Returns with the listener closed; handlers still running find their socket dead.
+    /// Serves `app` until cut. Returns with the listener and all connections closed; handlers still running are
+    /// dropped with their connection.
     pub async fn serve(self, app: axum::Router) {
-        let cut = self.cut.clone();
-        let serve = axum::serve(self, app);
-        tokio::select! {
-            () = cut.cancelled() => {}
-            result = serve.into_future() => {
-                if let Err(error) = result {
-                    tracing::error!(error = %error, "http server ended");
-                }
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = self.cut.cancelled() => break,
+                accepted = self.inner.accept() => match accepted {
+                    Ok((stream, _)) => drop(connections.spawn(connection(stream, app.clone()))),
+                    Err(error) => {
+                        tracing::warn!(error = %error, "cannot accept a connection");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+                Some(_) = connections.join_next() => {}
             }
         }
+        drop(self.inner);
+        connections.shutdown().await;
     }
 }
 
-impl axum::serve::Listener for CutListener {
-    type Io = CutStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = axum::serve::Listener::accept(&mut self.inner).await;
-        // Small records must leave at once: Nagle would hold an UPDATE back behind an unacknowledged HEARTBEAT.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(error = %error, "cannot set TCP_NODELAY");
-        }
-        (CutStream { stream, cut: Box::pin(self.cut.clone().cancelled_owned()), dead: false }, address)
+async fn connection(stream: TcpStream, app: axum::Router) {
+    // Small records must leave at once: Nagle would hold an UPDATE back behind an unacknowledged HEARTBEAT.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(error = %error, "cannot set TCP_NODELAY");
     }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.inner.local_addr()
-    }
-}
-
-/// A connection that fails from the moment it is cut.
-#[derive(Debug)]
-pub struct CutStream {
-    stream: TcpStream,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
-    dead: bool,
-}
-
-impl CutStream {
-    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        self.dead = self.dead || self.cut.as_mut().poll(cx).is_ready();
-        if self.dead { Err(io::Error::new(io::ErrorKind::ConnectionAborted, "cut")) } else { Ok(()) }
-    }
-}
-
-impl AsyncRead for CutStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.check(cx)?;
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for CutStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.check(cx)?;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check(cx)?;
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.check(cx)?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+    let served = hyper::server::conn::http1::Builder::new()
+        // As Mesos writes them; there are clients that look for `Mesos-Stream-Id` letter by letter.
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(error = %error, "a connection broke");
     }
 }
