@@ -2,15 +2,22 @@
 //! Kafka brokers, and takes them down again without leaving a process behind (D47).
 //!
 //! - pure: [`args`], [`settings`], [`environment`], [`preflight`], [`picture`], [`ports`], [`backoff`];
-//! - looking at the machine: [`facts`], [`java`], [`holder`], [`distribution`], [`identity`], [`home`];
+//! - looking at the machine: [`facts`], [`java`], [`holder`], [`distribution`], [`identity`], [`home`],
+//!   [`check`];
 //! - processes: [`child`] starts and ends one, [`supervisor`] keeps them running, [`sweep`] finds what is left,
 //!   [`stop`] ends them all in order, [`cluster`] is the loop around;
 //! - commands: [`up`], [`configure`], [`status`], [`tool`].
 //!
 //! Every process is known by pid, start time and boot, so that a number in use again is never signalled.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "kafka-local is a shell: it waits for processes, reads its environment and spawns what it aborts on drop"
+)]
+
 pub mod args;
 pub mod backoff;
+pub mod check;
 pub mod child;
 pub mod cluster;
 pub mod configure;

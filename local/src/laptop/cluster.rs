@@ -7,9 +7,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    check,
     child::Spec,
     distribution,
-    environment::{self, Artifacts, Configured, Environment},
+    environment::{self, Configured, Environment},
     home::{Home, Part},
     identity::Identity,
     java, mesos,
@@ -127,12 +128,9 @@ impl Cluster {
         // Mesos and the scheduler need nothing from the distribution, so they come up while it is unpacked.
         let mesos = mesos::spec(settings, home, programs, environment);
         supervisor.keep(home, move || Ok(mesos.clone())).context("cannot start mesos-local")?;
-        let artifacts = Artifacts {
-            kafka: source.uri(),
-            executor: format!("file://{}", programs.join("kafka-executor").display()),
-        };
+        let artifacts = check::artifacts(Some(&source), programs);
         let (home_, settings_, environment_) = (home.clone(), settings.clone(), environment.clone());
-        let program = programs.join("kafka-scheduler");
+        let program = programs.join(check::SCHEDULER);
         let scheduler = move || {
             let configured = Configured::load(&home_.configured())?;
             let environment =

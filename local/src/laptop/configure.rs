@@ -7,8 +7,9 @@ use nix::sys::signal::Signal;
 use tokio::time::Instant;
 
 use super::{
-    args,
+    args, check, distribution,
     environment::Configured,
+    facts,
     home::{Home, Part},
     identity::Identity,
     progress,
@@ -20,7 +21,8 @@ use super::{
 const DEADLINE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Changes settings. Exit code 1 if the scheduler refuses them or does not come back, 2 if they are no settings at all.
+/// Changes settings. A change that the scheduler would not even start with is not made: it would only leave the cluster
+/// without a scheduler. One that it refuses on its plan (S-046) is made. Exit code 1 if the scheduler refuses them or does not come back, 2 if they are no settings at all.
 ///
 /// # Errors
 /// If the data directory cannot be read or written.
@@ -36,9 +38,21 @@ pub async fn run(arguments: &args::Configure) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(&home.settings())?.context("this cluster was never started")?;
     let mut configured = Configured::load(&home.configured())?;
     configured.extend(changes);
+    let supervisor = Identity::running(&home.pid(Part::Supervisor));
+    // The environment that counts is the one the cluster was started with, not the one of this command.
+    let inherited = supervisor.as_ref().and_then(Identity::environment).unwrap_or_else(super::inherited);
+    let source = distribution::source(&inherited).ok();
+    let programs = facts::programs()?;
+    let mistakes =
+        check::mistakes(&inherited, &configured, &settings, source.as_ref(), &home, &programs).await;
+    if !mistakes.is_empty() {
+        eprint("nothing was changed:");
+        mistakes.iter().for_each(|line| eprint(line));
+        return Ok(ExitCode::FAILURE);
+    }
     configured.save(&home.configured())?;
 
-    let Some(supervisor) = Identity::running(&home.pid(Part::Supervisor)) else {
+    let Some(supervisor) = supervisor else {
         print("kept; kafka-local does not run, the next start uses it");
         return Ok(ExitCode::SUCCESS);
     };

@@ -107,6 +107,7 @@ pub fn gather(
     home: &Home,
     programs: &Path,
     java: Result<Java, NoJava>,
+    mistakes: Vec<String>,
 ) -> Facts {
     let running = running(home);
     let wanted = [
@@ -128,6 +129,7 @@ pub fn gather(
         java,
         missing: PROGRAMS.iter().map(|name| programs.join(name)).filter(|path| !path.is_file()).collect(),
         kafka: distribution::source(environment).map(drop).map_err(|error| error.to_string()),
+        mistakes,
         running: running.into_iter().map(|(part, identity)| (part.name(), identity.pid)).collect(),
     }
 }
@@ -195,7 +197,8 @@ mod tests {
         choose(&mut settings, dir.path()).unwrap();
         assert_eq!(settings.offered.as_ref().unwrap().ports.len(), 0);
         let home = Home::open(&dir.path().join("data")).unwrap();
-        let facts = gather(&settings, &Environment::new(), &home, dir.path(), Err(NoJava::Missing));
+        let facts =
+            gather(&settings, &Environment::new(), &home, dir.path(), Err(NoJava::Missing), Vec::new());
         assert_eq!(facts.broker_ports_free, 0);
         let busy: Vec<u16> = facts.busy.iter().map(|busy| busy.port).filter(|busy| *busy == port).collect();
         assert_eq!(busy, [port]);

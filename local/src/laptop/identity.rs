@@ -41,6 +41,17 @@ impl Identity {
         self.alive() && nix::sys::signal::killpg(Pid::from_raw(self.pid), signal).is_ok()
     }
 
+    /// The environment the process was started with; `None` if it belongs to another user or has ended.
+    pub fn environment(&self) -> Option<super::environment::Environment> {
+        let bytes = fs::read(format!("/proc/{}/environ", self.pid)).ok()?;
+        let pairs = bytes.split(|byte| *byte == 0).filter_map(|pair| {
+            let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
+            Some((name.to_owned(), value.to_owned()))
+        });
+        let environment = pairs.collect();
+        self.alive().then_some(environment)
+    }
+
     /// The process a pid file names; `None` if there is no file, it is not one of ours, or the process has ended.
     pub fn running(file: &Path) -> Option<Self> {
         let identity: Self = fs::read_to_string(file).ok()?.parse().ok()?;
@@ -133,9 +144,10 @@ mod tests {
 
     #[test]
     fn a_zombie_is_not_alive() {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep").arg("60").env("MARK", "a=b").spawn().unwrap();
         let identity = Identity::of(i32::try_from(child.id()).unwrap()).unwrap();
         assert!(identity.alive());
+        assert_eq!(identity.environment().unwrap()["MARK"], "a=b");
         assert!(identity.signal(Signal::SIGKILL));
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
         while identity.alive() {

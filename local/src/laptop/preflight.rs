@@ -45,6 +45,8 @@ pub struct Facts {
     pub missing: Vec<PathBuf>,
     /// The Kafka distribution, or why there is none.
     pub kafka: Result<(), String>,
+    /// What the scheduler says against its settings.
+    pub mistakes: Vec<String>,
     /// Parts of this cluster that run already: name and pid.
     pub running: Vec<(&'static str, i32)>,
 }
@@ -102,6 +104,8 @@ pub enum Problem {
     Missing(PathBuf),
     /// No Kafka.
     NoKafka(String),
+    /// A setting that the scheduler refuses.
+    Setting(String),
 }
 
 /// Everything that stands in the way of a start; empty when it may go on.
@@ -136,6 +140,7 @@ pub fn problems(needs: &Needs, facts: &Facts) -> Vec<Problem> {
     if let Err(why) = &facts.kafka {
         problems.push(Problem::NoKafka(why.clone()));
     }
+    problems.extend(facts.mistakes.iter().cloned().map(Problem::Setting));
     problems
 }
 
@@ -186,6 +191,7 @@ impl fmt::Display for Problem {
                 write!(f, "{} is missing; build it with: cargo build --workspace --bins", program.display())
             }
             Self::NoKafka(why) => write!(f, "no Kafka: {why}"),
+            Self::Setting(said) => f.write_str(said),
         }
     }
 }
@@ -210,6 +216,7 @@ mod tests {
             java: Ok(Java { program: "/usr/bin/java".into(), version: "17.0.1".to_owned(), feature: 17 }),
             missing: Vec::new(),
             kafka: Ok(()),
+            mistakes: Vec::new(),
             running: Vec::new(),
         }
     }
@@ -238,6 +245,7 @@ mod tests {
             java: Err(NoJava::Missing),
             missing: vec!["/t/mesos-local".into()],
             kafka: Err("x".to_owned()),
+            mistakes: vec!["Validation error on field \"BROKER_MEM\": must be a number".to_owned()],
             ..facts()
         };
         let said: Vec<String> = problems(&needs(), &facts).iter().map(ToString::to_string).collect();
@@ -249,10 +257,11 @@ mod tests {
             "no Java: JAVA_HOME is not set",
             "/t/mesos-local is missing",
             "no Kafka: x",
+            "Validation error on field",
         ]) {
             assert!(said.starts_with(expected), "{said}");
         }
-        assert_eq!(said.len(), 7);
+        assert_eq!(said.len(), 8);
     }
 
     #[test]

@@ -15,7 +15,9 @@ use nix::{
 
 use super::{
     args::{Place, Up},
+    check,
     cluster::Cluster,
+    distribution,
     environment::{self, Configured, Environment},
     facts,
     home::{Home, Part},
@@ -94,10 +96,12 @@ fn load(home: &Home) -> anyhow::Result<Option<Settings>> {
 /// Everything in the way of this start, as lines.
 async fn obstacles(cluster: &Cluster, configured: &Configured, up: &Up, has_data: bool) -> Vec<String> {
     let Cluster { home, settings, environment, programs } = cluster;
-    let artifacts = environment::Artifacts { kafka: String::new(), executor: String::new() };
+    let source = distribution::source(environment).ok();
+    let mistakes = check::mistakes(environment, configured, settings, source.as_ref(), home, programs).await;
+    let artifacts = check::artifacts(source.as_ref(), programs);
     let effective = environment::of_scheduler(environment, configured, settings, &artifacts, home);
     let needs = needs(&effective, has_data && !up.fresh);
-    let facts = facts::gather(settings, environment, home, programs, java::ask(environment).await);
+    let facts = facts::gather(settings, environment, home, programs, java::ask(environment).await, mistakes);
     preflight::problems(&needs, &facts).iter().map(ToString::to_string).collect()
 }
 

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change is done; CI runs this and nothing else.
+#
+#   scripts/check.sh
+#
+# Every step runs, also after one failed; the last lines are cargo test's own summary.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+scripts/install.sh
+if [[ -f ~/.cargo/env ]]; then . ~/.cargo/env; fi
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+log=${CARGO_TARGET_DIR:-$root/target}/check-test.log
+mkdir -p "$(dirname "$log")"
+failed=()
+
+step() { # NAME COMMAND...
+  local name=$1 start=$SECONDS
+  shift
+  echo "== $name: $*"
+  "$@" || failed+=("$name")
+  echo "== $name took $((SECONDS - start)) s"
+}
+tests() { cargo test --locked --workspace --no-fail-fast 2>&1 | tee "$log"; }
+members() { # Each member compiles alone: a feature another member happens to turn on must not hold it up.
+  for manifest in */Cargo.toml Cargo.toml; do
+    cargo check --locked --quiet --manifest-path "$manifest" || return 1
+  done
+}
+
+step format cargo fmt --all --check
+step clippy cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
+step docs env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
+step members members
+step kafka scripts/fetch-kafka.sh
+step build cargo build --locked --workspace --bins --quiet
+step tests tests
+step conformance scripts/conformance.sh
+
+echo "== failed steps: ${failed[*]:-none}"
+grep -E '^(     Running|   Doc-tests|test result:|test .* FAILED|error: )' "$log" || true
+((${#failed[@]} == 0))

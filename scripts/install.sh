@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Installs what building and running needs and this machine has not: a C toolchain, Java, Maven, Python, Rust.
+# Says what it installs and how; does nothing, and needs no network and no root, where everything is there.
+#
+#   scripts/install.sh
+set -euo pipefail
+
+say() { echo "install: $*" >&2; }
+has() { command -v "$1" >/dev/null; }
+has_java() { # The feature number: 17 of "17.0.15", 8 of "1.8.0_392".
+  has "${JAVA_HOME:+$JAVA_HOME/bin/}java" &&
+    [[ $("${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1) =~ version\ \"(1\.)?([0-9]+) ]] && ((BASH_REMATCH[2] >= 17))
+}
+has_cargo() { has cargo || { [[ -f ~/.cargo/env ]] && . ~/.cargo/env && has cargo; }; }
+first_of() { # The first of these packages that this release of Debian or Ubuntu has.
+  for package; do apt-cache show "$package" >/dev/null 2>&1 && echo "$package" && return; done
+}
+
+missing=()
+has cc && has c++ && has make || missing+=(build-essential)
+has mvn || missing+=(maven)
+has python3 || missing+=(python3)
+has_java || missing+=(java)
+has_cargo || missing+=(rust)
+((${#missing[@]})) || exit 0
+
+say "missing: ${missing[*]}"
+has apt-get || { say "this is not Debian or Ubuntu: please install them yourself (Java from 17 on, Rust by rustup)"; exit 1; }
+as_root=()
+((EUID == 0)) || as_root=(sudo)
+"${as_root[@]}" apt-get update -qq
+packages=()
+for name in "${missing[@]}"; do
+  case $name in
+    java) packages+=("$(first_of openjdk-{17,21,25}-jre-headless default-jre-headless)") ;;
+    rust) packages+=("$(first_of rustup curl)") ;;
+    *) packages+=("$name") ;;
+  esac
+done
+say "apt-get install ${packages[*]}"
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${packages[@]}" >&2
+
+# Releases without a rustup package get it from its own site. The toolchain itself is the one of rust-toolchain.toml.
+if ! has_cargo && ! has rustup; then
+  say "installing rustup into ~/.cargo"
+  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal --default-toolchain none >&2
+fi
+has_java || { say "java is still older than 17: set JAVA_HOME to the one just installed"; exit 1; }

@@ -1,0 +1,144 @@
+//! The proof of the whole: one producer runs through every death, and nothing it was promised is lost.
+
+use std::{collections::BTreeMap, fs, process::Command, time::Duration};
+
+use api::{ids::TaskId, rest::Broker};
+use local::laptop::{home::Part, identity::Identity};
+use nix::sys::signal::Signal;
+
+use crate::{
+    cluster::{Cluster, FREE, Jvm, UP, all_running, program, text},
+    eventually::eventually,
+    journal::{Journal, read_back},
+};
+
+const TOPIC: &str = "events";
+
+// Issue 3, Proof; S-001, S-005, S-008, S-079.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost() {
+    let mut cluster = Cluster::new(&[
+        // The first scheduler dies between the commit of its second launch and the ACCEPT.
+        ("KAFKA_SCHEDULER_CRASH_AT", "after-commit-before-calls:2"),
+        ("KAFKA_OVERRIDE_MIN_INSYNC_REPLICAS", "2"),
+        ("KAFKA_OVERRIDE_AUTO_CREATE_TOPICS_ENABLE", "false"),
+    ]);
+    cluster.foreground(&FREE);
+
+    // The producer starts with the first broker, and so runs through the death in the deploy.
+    let api = cluster.api().await;
+    let first = eventually("a broker is up", UP, async || {
+        let connection = api.connection().await.map_err(|error| error.to_string())?.body;
+        connection.address.first().cloned().ok_or_else(|| "none yet".to_owned())
+    })
+    .await;
+    let journal = Journal::start(&first, TOPIC);
+    cluster.complete().await;
+    let said = fs::read_to_string(cluster.foreground_log()).unwrap();
+    let deaths = said.matches("kafka-scheduler ended").count();
+    assert_eq!(deaths, 1, "the scheduler died mid-deploy:\n{said}");
+    let jvms = cluster.jvms();
+    assert_eq!(jvms.len(), 3, "{jvms:?}");
+    let tasks = tasks(&running(&cluster).await);
+
+    create_topic(&cluster).await;
+    journal.goes_on(500).await;
+
+    scheduler_killed(&cluster).await;
+    journal.goes_on(500).await;
+    assert_eq!(running_tasks(&cluster).await, tasks, "task ids are the same");
+    assert_eq!(cluster.jvms(), jvms, "no broker was restarted");
+
+    let jvms = jvm_killed(&cluster, &jvms, 1).await;
+    journal.goes_on(500).await;
+    let after = running_tasks(&cluster).await;
+    assert_ne!(after[1], tasks[1]);
+    assert_eq!((after[0], after[2]), (tasks[0], tasks[2]));
+    let tasks = after;
+
+    agent_killed(&cluster).await;
+    journal.goes_on(500).await;
+    assert_eq!(running_tasks(&cluster).await, tasks, "task ids are the same");
+    assert_eq!(cluster.jvms(), jvms, "no broker was restarted");
+
+    // Every acknowledged record is there, once and in its order.
+    let acknowledged = journal.finish();
+    let servers = api.connection().await.unwrap().body.address.join(",");
+    let read = read_back(&servers, TOPIC, 3);
+    let count: usize = acknowledged.values().map(|sequences| sequences.len()).sum();
+    for (key, sequences) in &acknowledged {
+        let expected: Vec<u64> = sequences.iter().copied().collect();
+        assert_eq!(read.get(key), Some(&expected), "key {key}");
+    }
+    eprintln!("{count} records acknowledged and read back");
+    assert!(count > 2000);
+
+    // D47: Ctrl-C stops everything and leaves no process behind.
+    assert!(cluster.interrupt().await.success());
+    assert_eq!(cluster.processes(), Vec::<String>::new());
+}
+
+async fn create_topic(cluster: &Cluster) {
+    let url = cluster.api().await.url().to_string();
+    let output = Command::new(program("dcos-kafka"))
+        .args(["--url", &url, "topic", "create", TOPIC, "--partitions", "3", "--replication", "3"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+}
+
+/// All three brokers, once they run.
+async fn running(cluster: &Cluster) -> Vec<Broker> {
+    eventually("three brokers run", Duration::from_secs(120), async || {
+        let brokers = cluster.brokers(3).await;
+        if all_running(&brokers) { Ok(brokers) } else { Err(brokers) }
+    })
+    .await
+}
+
+fn tasks(brokers: &[Broker]) -> Vec<TaskId> {
+    brokers.iter().map(|broker| broker.task_id.unwrap()).collect()
+}
+
+async fn running_tasks(cluster: &Cluster) -> Vec<TaskId> {
+    cluster.complete().await;
+    tasks(&running(cluster).await)
+}
+
+/// SIGKILL to the scheduler in service: another takes over.
+async fn scheduler_killed(cluster: &Cluster) {
+    let old = cluster.part(Part::Scheduler);
+    assert!(old.signal(Signal::SIGKILL));
+    eventually("another scheduler runs", Duration::from_secs(60), async || {
+        Identity::running(&cluster.home().pid(Part::Scheduler)).filter(|new| *new != old).ok_or("none")
+    })
+    .await;
+    cluster.complete().await;
+}
+
+/// SIGKILL to one broker's JVM: it comes back on its volume, and nobody else is touched.
+async fn jvm_killed(cluster: &Cluster, before: &BTreeMap<u32, Jvm>, id: u32) -> BTreeMap<u32, Jvm> {
+    assert!(before[&id].process.signal(Signal::SIGKILL));
+    let after = eventually("the broker is back", Duration::from_secs(120), async || {
+        let jvms = cluster.jvms();
+        let back = jvms.get(&id).is_some_and(|jvm| jvm.process != before[&id].process);
+        if back && jvms.len() == before.len() { Ok(jvms) } else { Err(jvms) }
+    })
+    .await;
+    assert_eq!(after[&id].volume, before[&id].volume, "back on the same volume");
+    for other in before.keys().filter(|other| **other != id) {
+        assert_eq!(after[other], before[other], "no other broker was restarted");
+    }
+    cluster.complete().await;
+    after
+}
+
+/// SIGKILL, as far as anybody can see, to the agent half of Mesos, and its return.
+async fn agent_killed(cluster: &Cluster) {
+    for verb in ["agent-kill", "agent-start"] {
+        let mut command = Command::new(program("mesos-local"));
+        let output = command.args(["ctl", verb, "--work-dir"]).arg(cluster.home().mesos()).output().unwrap();
+        assert!(output.status.success(), "{verb}: {}{}", text(&output.stdout), text(&output.stderr));
+    }
+    cluster.complete().await;
+}
