@@ -113,6 +113,7 @@ impl Broker {
     ) {
         let started = Instant::now();
         let mut policy = Policy::new(timing, Duration::ZERO);
+        let mut logged = String::new();
         while let Some(due) = policy.next_check() {
             tokio::time::sleep_until(started + due).await;
             let began = started.elapsed();
@@ -127,7 +128,10 @@ impl Broker {
             let event = match verdict {
                 // Shown, not told (D17, D29).
                 Verdict::Uncounted { .. } => {
-                    info!("{message}");
+                    if logged != message {
+                        info!("{message}");
+                        logged = message;
+                    }
                     continue;
                 }
                 Verdict::Unhealthy { .. } => Event::Unhealthy(message),

@@ -25,10 +25,13 @@ use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 use crate::wait_for;
 
+/// A body takes fallible pieces; these never fail.
+type Record = Result<Vec<u8>, Infallible>;
+
 #[derive(Default)]
 struct Shared {
     /// The stream to the executor, while it is subscribed.
-    stream: Option<(Encoding, mpsc::UnboundedSender<Result<Vec<u8>, Infallible>>)>,
+    stream: Option<(Encoding, mpsc::UnboundedSender<Record>)>,
     subscriptions: Vec<call::Subscribe>,
     updates: Vec<TaskStatus>,
     /// Tasks to launch at the next subscription.
