@@ -7,7 +7,6 @@ use scheduler::{
     config::{Settings, variables_help},
     shell::{self, Exit},
 };
-use tokio_util::sync::CancellationToken;
 
 /// Runs a Kafka cluster on Apache Mesos.
 ///
@@ -45,7 +44,7 @@ fn main() -> ExitCode {
         return Exit::Stopped.into();
     }
     shell::log::init(&settings.process);
-    shell::start(settings, CancellationToken::new()).into()
+    shell::start(settings).into()
 }
 
 fn exit_codes() -> String {

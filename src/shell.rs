@@ -1,6 +1,6 @@
 //! The one loop: next event → `handle` → commit → calls → replies → publish the view; and all that has effects.
 //!
-//! One task owns the scheduler. Subscription, Kafka poller, ticker and signals only send [`Input`]s on one bounded
+//! One task owns the scheduler. Subscription, Kafka poller, ticker and signals only send `Input`s on one bounded
 //! channel: whoever is faster than the loop waits, and the ticker skips. HTTP reads the last published view and never
 //! enters the loop. A commit that fails ends the process with its code (crash-only): what is durable is unknown then,
 //! and a start from the store is the one way on that needs no second thought.
@@ -35,6 +35,7 @@ use self::{
     clock::Clock,
     cycle::Cycle,
     failpoint::Failpoint,
+    signal::Signals,
     store::{Store, file::FileStore},
 };
 pub use self::{cycle::Failure, environment::environment, exit::Exit};
@@ -67,8 +68,8 @@ pub(crate) enum Input {
     Refused(String),
 }
 
-/// Runs the scheduler on a runtime of its own, and says in the log how it ended.
-pub fn start(settings: Settings, stop: CancellationToken) -> Exit {
+/// Runs the scheduler on a runtime of its own until SIGTERM, SIGINT or a failure, and says in the log how it ended.
+pub fn start(settings: Settings) -> Exit {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -76,7 +77,7 @@ pub fn start(settings: Settings, stop: CancellationToken) -> Exit {
             return Exit::Internal;
         }
     };
-    let ended = runtime.block_on(run(settings, stop));
+    let ended = runtime.block_on(run_until_signalled(settings));
     // What still hangs has had its time.
     runtime.shutdown_background();
     match ended {
@@ -92,7 +93,22 @@ pub fn start(settings: Settings, stop: CancellationToken) -> Exit {
     }
 }
 
-/// Runs the scheduler until `stop` is cancelled, a signal says so, or something fails.
+async fn run_until_signalled(settings: Settings) -> Result<(), Failure> {
+    // First of all: from here on a signal finds us ready to stop in an orderly way.
+    let mut signals = Signals::listen().map_err(Failure::Signals)?;
+    let stop = CancellationToken::new();
+    let mut running = std::pin::pin!(run(settings, stop.clone()));
+    tokio::select! {
+        ended = &mut running => ended,
+        signal = signals.asked_to_stop() => {
+            tracing::info!(signal, "stopping; brokers live on");
+            stop.cancel();
+            running.await
+        }
+    }
+}
+
+/// Runs the scheduler until `stop` is cancelled or something fails.
 ///
 /// # Errors
 /// Each way to end that is not a stop, with its [`Exit`] code.
@@ -126,7 +142,7 @@ async fn run_on<S: Store>(mut store: S, settings: Settings, stop: CancellationTo
     let url = format!("http://{host}:{}", api.address().port());
     let framework = mesos::reachable_at(scheduler.framework_info(), &url, &host);
 
-    let (inputs, received) = mpsc::channel(INPUTS);
+    let (inputs, mut received) = mpsc::channel(INPUTS);
     let view = Arc::new(scheduler.view(clock.now()));
     let zookeeper =
         ZooKeeper::new(&view.connection.zookeeper, ZOOKEEPER_SESSION).map_err(Failure::ZooKeeper)?;
@@ -140,21 +156,24 @@ async fn run_on<S: Store>(mut store: S, settings: Settings, stop: CancellationTo
     // Before anything else may happen: a first target, or a changed one, must not depend on a later event.
     cycle.perform(effects).await?;
 
-    let parts = stop.child_token();
+    let (parts, subscribed) = (CancellationToken::new(), CancellationToken::new());
     let mut tasks = JoinSet::new();
-    tasks.spawn(named("signals", stop_on_signal(stop.clone())));
     tasks.spawn(named("ticker", tick(inputs.clone(), parts.clone())));
     tasks.spawn(named("Kafka poller", kafka::poll(asked, inputs.clone(), clock, parts.clone())));
-    tasks.spawn(named("subscription", subscription.run(parts.clone())));
+    tasks.spawn(named("subscription", subscription.run(subscribed.clone())));
     tasks.spawn(named("REST API", api.serve(http::api(app.clone()), parts.clone())));
     if let Some(admin) = admin {
         tasks.spawn(named("admin API", admin.serve(http::admin(app), parts.clone())));
     }
     drop(inputs);
 
-    let ended = cycle.run(received, &mut tasks, &stop).await;
+    let ended = cycle.run(&mut received, &mut tasks, &stop).await;
+    // What is stored is said before the subscription ends: calls queued die with it.
+    stop.cancel();
     parts.cancel();
     cycle.finish().await;
+    subscribed.cancel();
+    drop(received);
     if tokio::time::timeout(GRACE, async { while tasks.join_next().await.is_some() {} }).await.is_err() {
         tracing::warn!("some parts did not end within {} s and are dropped", GRACE.as_secs());
     }
@@ -176,17 +195,6 @@ async fn tick(inputs: mpsc::Sender<Input>, stop: CancellationToken) {
         if let Err(mpsc::error::TrySendError::Closed(_)) = inputs.try_send(Input::Event(Event::Tick)) {
             return;
         }
-    }
-}
-
-async fn stop_on_signal(stop: CancellationToken) {
-    match stop.run_until_cancelled(signal::asked_to_stop()).await {
-        Some(Ok(signal)) => {
-            tracing::info!(signal, "stopping; brokers live on");
-            stop.cancel();
-        }
-        Some(Err(error)) => tracing::error!(%error, "cannot listen for signals"),
-        None => {}
     }
 }
 

@@ -19,6 +19,9 @@ use crate::{
 /// Why the scheduler ends, unless it was told to.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
+    /// Signals cannot be listened for.
+    #[error("cannot listen for signals")]
+    Signals(#[source] std::io::Error),
     /// An address of the REST API cannot be bound.
     #[error("cannot serve the REST API: free the address, or set {variable} or LISTEN_ADDRESS")]
     Listen {
@@ -62,7 +65,9 @@ impl Failure {
             Failure::Commit(_) => Exit::Commit,
             Failure::Refused(_) => Exit::Refused,
             Failure::ZooKeeper(_) => Exit::Configuration,
-            Failure::MesosClient(_) | Failure::Ended(_) | Failure::Panicked(_) => Exit::Internal,
+            Failure::Signals(_) | Failure::MesosClient(_) | Failure::Ended(_) | Failure::Panicked(_) => {
+                Exit::Internal
+            }
         }
     }
 }
@@ -115,7 +120,7 @@ impl<C: Core, S: Store> Cycle<C, S> {
     /// Turns until told to stop or until something fails. A turn once begun is always finished.
     pub(crate) async fn run(
         &mut self,
-        mut inputs: mpsc::Receiver<Input>,
+        inputs: &mut mpsc::Receiver<Input>,
         tasks: &mut JoinSet<&'static str>,
         stop: &CancellationToken,
     ) -> Result<(), Failure> {
@@ -124,10 +129,6 @@ impl<C: Core, S: Store> Cycle<C, S> {
                 biased;
                 () = stop.cancelled() => return Ok(()),
                 Some(ended) = tasks.join_next() => {
-                    // The signal task has told us to stop by now, if that is what it was.
-                    if stop.is_cancelled() {
-                        return Ok(());
-                    }
                     return Err(ended.map_or_else(Failure::Panicked, Failure::Ended));
                 }
                 Some(input) = inputs.recv() => input,
@@ -170,7 +171,10 @@ impl<C: Core, S: Store> Cycle<C, S> {
                 None => tracing::debug!(call = ?call.r#type(), "not subscribed, the call is dropped"),
             }
         }
-        replies.into_iter().for_each(|(_, reply)| match reply {});
+        // There are no commands yet, so there is no reply: the first command stops this from compiling.
+        if let Some((_, reply)) = replies.first() {
+            match *reply {}
+        }
         for note in notes {
             tracing::info!("{note}");
         }
@@ -188,7 +192,7 @@ impl<C: Core, S: Store> Cycle<C, S> {
         });
     }
 
-    /// Lets calls already handed over leave, for a short time, and drops the subscription.
+    /// Lets calls already handed over leave, for a short time.
     pub(crate) async fn finish(&mut self) {
         if let Some(calls) = self.calls.take() {
             calls.finish().await;
@@ -213,8 +217,8 @@ fn log_event(event: &Event) {
         ),
         Event::Kafka(Err(error)) => tracing::debug!(error, "no snapshot of Kafka"),
         Event::Kafka(Ok(_)) => tracing::debug!("a snapshot of Kafka"),
-        Event::Disconnected { reason } => tracing::warn!(reason, "disconnected from Mesos"),
-        Event::Subscribed { framework_id } => tracing::info!(framework_id, "subscribed"),
+        Event::Disconnected { reason } => tracing::debug!(reason, "disconnected"),
+        Event::Subscribed { framework_id } => tracing::debug!(framework_id, "subscribed"),
         Event::Command(ticket, command) => tracing::info!(?ticket, ?command, "asked for"),
     }
 }

@@ -43,19 +43,25 @@ impl Subscription {
         Ok(Self { client, framework, inputs, id: Arc::default(), reset: Arc::default() })
     }
 
-    /// Runs until stopped, until Mesos refuses us for good, or until the loop has ended.
+    /// Keeps subscribed until stopped; gives up, and waits for the stop, once Mesos refuses us for good.
     pub(crate) async fn run(self, stop: CancellationToken) {
         while stop.run_until_cancelled(self.once()).await == Some(Next::Again) {}
+        // What was said last is still on its way to the loop, which ends by it: not by seeing that this has ended.
+        stop.cancelled().await;
     }
 
     /// One run of the client, which itself subscribes again after each loss.
     async fn once(&self) -> Next {
         let (messages, received) = mpsc::channel(MESSAGES);
         let body = || Subscribe { framework_info: self.framework_info(), ..Subscribe::default() };
+        let client = async {
+            // Its reason has been sent as a message too, and ends `translate` once that is passed on.
+            let _ = self.client.run(body, messages).await;
+            std::future::pending().await
+        };
         tokio::select! {
             () = self.translate(received) => Next::Done,
-            // Its reason has been sent as a message, which `translate` must still pass on; it ends after that.
-            _ = self.client.run(body, messages) => std::future::pending().await,
+            () = client => Next::Done,
             () = self.reset.notified() => {
                 let reason = "the master does not keep up with our calls".to_owned();
                 match self.inputs.send(Input::Disconnected(reason)).await {

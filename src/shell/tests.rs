@@ -6,8 +6,12 @@ use super::*;
 
 /// Settings with nothing listening at the master's address.
 fn settings(state: &Path, api_port: u16) -> Settings {
+    settings_at("127.0.0.1:1", state, api_port)
+}
+
+fn settings_at(master: &str, state: &Path, api_port: u16) -> Settings {
     let env: BTreeMap<String, String> = [
-        ("MESOS_MASTER", "127.0.0.1:1".to_owned()),
+        ("MESOS_MASTER", master.to_owned()),
         ("SCHEDULER_STATE_URI", format!("file://{}", state.display())),
         ("FRAMEWORK_USER", "kafka".to_owned()),
         ("LISTEN_ADDRESS", "127.0.0.1".to_owned()),
@@ -63,4 +67,22 @@ async fn stores_its_target_at_once_stops_cleanly_and_starts_again() {
     // The lock is free, and what was stored is a state.
     let records = FileStore::open(temp.path()).unwrap().load().await.unwrap();
     assert!(records.keys().any(|key| key.starts_with("configs/")), "{:?}", records.keys());
+}
+
+/// A master that says no, in the fewest words that are HTTP.
+#[tokio::test]
+async fn a_master_that_refuses_us_is_its_own_exit() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let master = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = master.local_addr().unwrap().to_string();
+    let mut served = JoinSet::new();
+    served.spawn(async move {
+        let (mut stream, _) = master.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await.unwrap();
+        stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno").await.unwrap();
+        // Held open until the test ends.
+        std::future::pending::<()>().await;
+    });
+    let temp = tempfile::tempdir().unwrap();
+    assert_eq!(exit_of(settings_at(&address, temp.path(), 0)).await, Exit::Refused);
 }

@@ -146,13 +146,13 @@ async fn ended_by(
     stop: &CancellationToken,
 ) -> Result<(), Failure> {
     let mut rig = rig([]);
-    let (inputs, received) = mpsc::channel(8);
+    let (inputs, mut received) = mpsc::channel(8);
     if let Some(input) = input {
         inputs.try_send(input).ok().unwrap();
     }
     let mut tasks = JoinSet::new();
     tasks.spawn(part);
-    let run = rig.cycle.run(received, &mut tasks, stop);
+    let run = rig.cycle.run(&mut received, &mut tasks, stop);
     tokio::time::timeout(Duration::from_secs(5), run).await.unwrap()
 }
 
