@@ -1,0 +1,100 @@
+//! Random events from a world that keeps to its own rules.
+
+use super::*;
+
+/// What the world may do, given what it was asked to.
+#[derive(Default)]
+struct World {
+    spawning: bool,
+    alive: bool,
+    dirty: bool,
+    sweeping: bool,
+    terminal: usize,
+    exited: bool,
+}
+
+impl World {
+    /// An event, if it can happen now.
+    fn event(&mut self, kind: u8, choice: u8) -> Option<Event> {
+        let grace = [None, Some(secs(0)), Some(secs(5))][usize::from(choice % 3)];
+        Some(match kind % 16 {
+            0 => launch(),
+            1 => Event::Prepared(if choice == 0 { Err("x".to_owned()) } else { Ok(secs(6)) }),
+            2 | 3 => Event::Registration(match choice % 3 {
+                0 => Registered::Other { owner: "x".to_owned() },
+                1 => Registered::Unknown { why: "x".to_owned() },
+                _ => Registered::Nobody,
+            }),
+            4 | 5 if self.spawning => {
+                self.spawning = false;
+                self.alive = choice != 0;
+                self.dirty = self.alive;
+                Event::Spawned(if self.alive { Ok(1) } else { Err("x".to_owned()) })
+            }
+            6 => Event::Session(i64::from(choice)),
+            7 => Event::Ready(if choice.is_multiple_of(2) { Ok(()) } else { Err("x".to_owned()) }),
+            8 => Event::Checked { healthy: choice.is_multiple_of(2), message: "x".to_owned() },
+            9 => Event::Unhealthy("x".to_owned()),
+            10 => Event::Kill { task: TASK.to_owned(), grace },
+            11 if choice < 30 => Event::Shutdown { reason: "x".to_owned(), grace: secs(4) },
+            12 if self.alive => {
+                self.alive = false;
+                exited(How::Code(1))
+            }
+            13 if self.sweeping && !self.alive => {
+                (self.sweeping, self.dirty) = (false, false);
+                Event::Swept { left: 0 }
+            }
+            14 if self.terminal > 0 => acknowledged(),
+            15 => Event::Forgotten,
+            _ => Event::Tick,
+        })
+    }
+
+    /// What must hold of each effect, whatever came before.
+    fn absorb(&mut self, effect: &Effect) {
+        assert!(!self.exited, "{effect:?} after the exit");
+        match effect {
+            Effect::Update(update) => {
+                assert_eq!(self.terminal, 0, "{update:?} after the terminal one");
+                if update.state.is_terminal() {
+                    self.terminal += 1;
+                    assert!(!self.dirty, "{update:?} while a process may live");
+                }
+            }
+            Effect::Spawn => {
+                assert!(!self.spawning && !self.dirty, "two JVMs");
+                self.spawning = true;
+            }
+            Effect::Signal(_) => assert!(self.dirty, "a signal to nobody"),
+            Effect::Sweep => {
+                self.sweeping = true;
+                // SIGKILL to everybody: a JVM that still runs goes too.
+                self.alive = false;
+            }
+            Effect::Exit(_) => self.exited = true,
+            _ => {}
+        }
+    }
+}
+
+proptest::proptest! {
+    /// One terminal update, the last one, and only when nobody lives; never two JVMs; nothing after the exit.
+    #[test]
+    fn whatever_happens(events in proptest::collection::vec((0_u8..16, 0_u8..64, 0_u64..40), 0..120)) {
+        let mut supervisor = Supervisor::default();
+        supervisor.handle(Duration::ZERO, Event::Subscribed { killing: true });
+        let mut world = World::default();
+        let mut now = Duration::ZERO;
+        for (kind, choice, passed) in events {
+            now += secs(passed) / 10;
+            let Some(event) = world.event(kind, choice) else { continue };
+            for effect in supervisor.handle(now, event) {
+                world.absorb(&effect);
+            }
+            if world.exited {
+                break;
+            }
+        }
+    }
+}

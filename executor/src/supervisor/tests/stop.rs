@@ -1,0 +1,337 @@
+//! Every way down.
+
+use expect_test::expect;
+
+use super::*;
+
+// D36
+#[test]
+fn a_kill_is_a_term_and_a_grace_and_then_a_kill() {
+    let mut script = Script::at("running");
+    script.check(
+        [kill(None)],
+        expect![[r#"
+        Rest
+        Killing: killed as asked
+        Note("stopping broker-1__11111111-2222-4333-8444-555555555555: killed as asked, grace 60 s")
+        Signal(Term)
+        -> stopping
+    "#]],
+    );
+    script.after(secs(59), Event::Tick);
+    script.check(
+        [],
+        expect![[r#"
+        -> stopping
+    "#]],
+    );
+    script.after(secs(1), Event::Tick);
+    script.check(
+        [Event::Tick],
+        expect![[r#"
+        Warn("broker-1__11111111-2222-4333-8444-555555555555 ignores SIGTERM beyond its grace: SIGKILL")
+        Signal(Kill)
+        -> stopping
+    "#]],
+    );
+    script.check(
+        [exited(How::Signal(9))],
+        expect![[r#"
+        Forget { session: 7 }
+        Sweep
+        -> stopping
+    "#]],
+    );
+    script.check(
+        [Event::Swept { left: 0 }],
+        expect![[r#"
+        Killed: killed as asked; the JVM was ended by SIGKILL after the grace
+        -> done
+    "#]],
+    );
+    script.check(
+        [acknowledged()],
+        expect![[r#"
+        -> done
+    "#]],
+    );
+    script.check(
+        [Event::Forgotten],
+        expect![[r#"
+        Exit(Done)
+        -> done
+    "#]],
+    );
+}
+
+#[test]
+fn a_broker_that_stops_in_time() {
+    let mut script = Script::at("stopping");
+    script.now = secs(2);
+    let events = [exited(How::Code(143)), Event::Forgotten, Event::Swept { left: 0 }, acknowledged()];
+    script.check(
+        events,
+        expect![[r#"
+        Forget { session: 7 }
+        Sweep
+        Killed: killed as asked; the JVM exited with code 143 2.0 s after SIGTERM
+        Exit(Done)
+        -> done
+    "#]],
+    );
+}
+
+#[test]
+fn a_later_kill_shortens_the_grace_and_never_extends_it() {
+    let mut script = Script::at("stopping");
+    script.check(
+        [kill(Some(300)), kill(None)],
+        expect![[r#"
+        -> stopping
+    "#]],
+    );
+    script.check(
+        [kill(Some(5))],
+        expect![[r#"
+        Note("killed as asked: grace shortened to 5 s")
+        -> stopping
+    "#]],
+    );
+    script.after(secs(5), Event::Tick);
+    script.check(
+        [],
+        expect![[r#"
+        Warn("broker-1__11111111-2222-4333-8444-555555555555 ignores SIGTERM beyond its grace: SIGKILL")
+        Signal(Kill)
+        -> stopping
+    "#]],
+    );
+    let mut script = Script::at("stopping");
+    script.check(
+        [kill(Some(0)), kill(Some(0))],
+        expect![[r#"
+        Note("killed as asked: grace shortened to 0 s")
+        Signal(Kill)
+        -> stopping
+    "#]],
+    );
+    Script::at("running").check(
+        [kill(Some(0))],
+        expect![[r#"
+        Rest
+        Killing: killed as asked
+        Note("stopping broker-1__11111111-2222-4333-8444-555555555555: killed as asked, grace 0 s")
+        Signal(Kill)
+        -> stopping
+    "#]],
+    );
+}
+
+#[test]
+fn a_framework_without_task_killing_is_not_told() {
+    let mut script = Script::at("starting");
+    script.check(
+        [Event::Subscribed { killing: false }, kill(None)],
+        expect![[r#"
+        Rest
+        Note("stopping broker-1__11111111-2222-4333-8444-555555555555: killed as asked, grace 60 s")
+        Signal(Term)
+        -> stopping
+    "#]],
+    );
+}
+
+#[test]
+fn a_task_without_a_jvm_is_killed_at_once() {
+    Script::at("preparing").check(
+        [kill(None)],
+        expect![[r#"
+        Killed: killed as asked; the broker was not started yet
+        -> done
+    "#]],
+    );
+    let mut script = Script::at("preparing");
+    script.on(Event::Prepared(Ok(secs(18))));
+    script.on(Event::Registration(Registered::Nobody));
+    script.said.clear();
+    // The fork was under way: its child is swept.
+    script.check(
+        [kill(None), Event::Spawned(Ok(42)), Event::Swept { left: 0 }],
+        expect![[r#"
+        Killed: killed as asked; the broker was not started yet
+        Sweep
+        -> done
+    "#]],
+    );
+}
+
+#[test]
+fn a_jvm_that_ends_by_itself_fails_the_task_with_its_last_words() {
+    let mut script = Script::at("running");
+    script.now = secs(3);
+    let tail = vec!["java.net.BindException".to_owned(), "at kafka.Kafka".to_owned()];
+    script.check([Event::Exited(End { how: How::Code(1), tail }), Event::Swept { left: 2 }], expect![[r#"
+        Rest
+        Forget { session: 7 }
+        Sweep
+        Warn("2 processes of broker-1__11111111-2222-4333-8444-555555555555 outlive SIGKILL")
+        Failed: the JVM exited with code 1 after 3.0 s: java.net.BindException | at kafka.Kafka; 2 of its processes outlive SIGKILL, stuck in the kernel
+        -> done
+    "#]]);
+    Script::at("starting").check(
+        [exited(How::Signal(9)), Event::Swept { left: 0 }],
+        expect![[r#"
+        Rest
+        Sweep
+        Failed: the JVM was ended by SIGKILL after 0.0 s
+        -> done
+    "#]],
+    );
+    Script::at("starting").check(
+        [exited(How::Code(3)), Event::Swept { left: 0 }],
+        expect![[r#"
+        Rest
+        Sweep
+        Failed: the JVM exited with code 3 (out of memory) after 0.0 s
+        -> done
+    "#]],
+    );
+    Script::at("running").check(
+        [exited(How::Code(0)), Event::Swept { left: 0 }],
+        expect![[r#"
+        Rest
+        Forget { session: 7 }
+        Sweep
+        Failed: the JVM exited with code 0 after 0.0 s
+        -> done
+    "#]],
+    );
+}
+
+// S-086
+#[test]
+fn an_unhealthy_broker_is_stopped_and_fails_naming_the_reason() {
+    let mut script = Script::at("running");
+    let reason = "3 checks failed in a row, the last one: no answer within 20 s";
+    script.check([Event::Unhealthy(reason.to_owned()), Event::Unhealthy(reason.to_owned())], expect![[r#"
+        Rest
+        Killing: unhealthy: 3 checks failed in a row, the last one: no answer within 20 s [healthy false]
+        Note("stopping broker-1__11111111-2222-4333-8444-555555555555: unhealthy: 3 checks failed in a row, the last one: no answer within 20 s, grace 3 s")
+        Signal(Term)
+        -> stopping
+    "#]]);
+    script.after(UNHEALTHY_GRACE, Event::Tick);
+    script.check([exited(How::Signal(9)), Event::Swept { left: 0 }], expect![[r#"
+        Warn("broker-1__11111111-2222-4333-8444-555555555555 ignores SIGTERM beyond its grace: SIGKILL")
+        Signal(Kill)
+        Forget { session: 7 }
+        Sweep
+        Failed: unhealthy: 3 checks failed in a row, the last one: no answer within 20 s; the JVM was ended by SIGKILL after the grace [healthy false] [Health]
+        -> done
+    "#]]);
+}
+
+#[test]
+fn shutdown_ends_everything_and_waits_only_briefly() {
+    Script::at("idle").check(
+        [shutdown()],
+        expect![[r#"
+        Exit(Done)
+        -> idle
+    "#]],
+    );
+    Script::at("preparing").check(
+        [shutdown()],
+        expect![[r#"
+        Killed: executor shut down (the agent asks); the broker was not started yet
+        -> done
+    "#]],
+    );
+    let mut script = Script::at("running");
+    script.check([shutdown(), exited(How::Code(143)), Event::Swept { left: 0 }, Event::Forgotten], expect![[r#"
+        Rest
+        Killing: executor shut down (the agent asks)
+        Note("stopping broker-1__11111111-2222-4333-8444-555555555555: executor shut down (the agent asks), grace 4 s")
+        Signal(Term)
+        Forget { session: 7 }
+        Sweep
+        Killed: executor shut down (the agent asks); the JVM exited with code 143 0.0 s after SIGTERM
+        -> done
+    "#]]);
+    script.after(ACKNOWLEDGE_BRIEFLY, Event::Tick);
+    script.check(
+        [],
+        expect![[r#"
+        Exit(Unacknowledged)
+        -> done
+    "#]],
+    );
+    // A KILL's long grace does not outlast the agent's.
+    let mut script = Script::at("stopping");
+    script.on(shutdown());
+    script.after(secs(4), Event::Tick);
+    script.check(
+        [],
+        expect![[r#"
+        Note("executor shut down (the agent asks): grace shortened to 4 s")
+        Warn("broker-1__11111111-2222-4333-8444-555555555555 ignores SIGTERM beyond its grace: SIGKILL")
+        Signal(Kill)
+        -> stopping
+    "#]],
+    );
+    let mut script = Script::at("done");
+    script.on(shutdown());
+    script.after(ACKNOWLEDGE_BRIEFLY, Event::Tick);
+    script.check(
+        [],
+        expect![[r#"
+        Exit(Unacknowledged)
+        -> done
+    "#]],
+    );
+}
+
+#[test]
+fn a_signal_stops_the_broker_with_its_own_grace() {
+    Script::at("idle").check(
+        [Event::Signalled("SIGTERM")],
+        expect![[r#"
+        Exit(Done)
+        -> idle
+    "#]],
+    );
+    let mut script = Script::at("running");
+    script.check(
+        [Event::Signalled("SIGTERM"), exited(How::Code(143)), Event::Swept { left: 0 }],
+        expect![[r#"
+        Rest
+        Killing: executor ended by SIGTERM
+        Note("stopping broker-1__11111111-2222-4333-8444-555555555555: executor ended by SIGTERM, grace 60 s")
+        Signal(Term)
+        Forget { session: 7 }
+        Sweep
+        Failed: executor ended by SIGTERM; the JVM exited with code 143 0.0 s after SIGTERM
+        -> done
+    "#]],
+    );
+}
+
+#[test]
+fn an_acknowledgement_that_never_comes_is_not_waited_for_for_ever() {
+    let mut script = Script::at("done");
+    script.after(ACKNOWLEDGE_WAIT - secs(1), Event::Tick);
+    script.check(
+        [],
+        expect![[r#"
+        -> done
+    "#]],
+    );
+    script.after(secs(1), Event::Tick);
+    script.check(
+        [],
+        expect![[r#"
+        Exit(Unacknowledged)
+        -> done
+    "#]],
+    );
+}
