@@ -55,7 +55,8 @@ use rand::{RngExt, SeedableRng};
 use book::Framework;
 pub use environment::duration_text;
 pub use event::{
-    Answer, Checkpoint, ContainerEvent, Container, Ended, Input, Mount, Output, Run, StoredOperation, Ticket, UpdateRecord,
+    Answer, Checkpoint, Container, ContainerEvent, Ended, Input, Mount, Output, Run, StoredOperation, Ticket,
+    UpdateRecord,
 };
 use operation::Operations;
 pub use recovery::{Incompatible, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask};
@@ -190,7 +191,8 @@ impl Agent {
 
     /// When something happens next without any input: give a [`Input::Tick`] then. `None` if nothing will.
     pub fn next_deadline(&self) -> Option<Time> {
-        let executors = self.frameworks.values().flat_map(|f| f.executors.values()).flat_map(book::Executor::deadlines);
+        let executors =
+            self.frameworks.values().flat_map(|f| f.executors.values()).flat_map(book::Executor::deadlines);
         let reliable = if self.membership.is_connected() {
             [self.updates.next_due(), self.operations.next_due()]
         } else {
@@ -225,15 +227,29 @@ impl Agent {
         use crate::link::ToAgent as Say;
         match message {
             Say::Registered { agent_id } => self.registered(agent_id),
-            Say::Reregistered { agent_id, missing, frameworks } => self.reregistered(&agent_id, missing, frameworks),
+            Say::Reregistered { agent_id, missing, frameworks } => {
+                self.reregistered(&agent_id, missing, frameworks)
+            }
             Say::RunTask { framework, executor, task } => self.run_task(*framework, *executor, *task),
-            Say::KillTask { framework_id, task_id, kill_policy } => self.kill_task(&framework_id, &task_id, kill_policy),
-            Say::ShutdownExecutor { framework_id, executor_id } => self.shutdown_executor(&framework_id, &executor_id),
+            Say::KillTask { framework_id, task_id, kill_policy } => {
+                self.kill_task(&framework_id, &task_id, kill_policy)
+            }
+            Say::ShutdownExecutor { framework_id, executor_id } => {
+                self.shutdown_executor(&framework_id, &executor_id)
+            }
             Say::ShutdownFramework { framework_id } => self.shutdown_framework(&framework_id.value),
-            Say::AcknowledgeUpdate { framework_id, task_id, uuid } => self.acknowledged(&framework_id, &task_id, &uuid),
-            Say::Message { framework_id, executor_id, data } => self.message_to_executor(&framework_id, &executor_id, data),
-            Say::ApplyOperation { operation, id, framework_id, info } => self.apply(operation, id, framework_id, *info),
-            Say::AcknowledgeOperation { operation, status } => self.operation_acknowledged(&operation, &status),
+            Say::AcknowledgeUpdate { framework_id, task_id, uuid } => {
+                self.acknowledged(&framework_id, &task_id, &uuid)
+            }
+            Say::Message { framework_id, executor_id, data } => {
+                self.message_to_executor(&framework_id, &executor_id, data)
+            }
+            Say::ApplyOperation { operation, id, framework_id, info } => {
+                self.apply(operation, id, framework_id, *info)
+            }
+            Say::AcknowledgeOperation { operation, status } => {
+                self.operation_acknowledged(&operation, &status)
+            }
             Say::UpdateFramework { framework } => self.framework_changed(*framework),
             Say::Ping { connected } => self.ping(connected),
             Say::Shutdown { message } => self.told_to_leave(&message),

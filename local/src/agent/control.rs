@@ -154,11 +154,14 @@ impl Agent {
         if checkpoint {
             self.out.push(Output::Checkpoint(Checkpoint::RunEnded(run)));
         }
-        self.out.push(Output::Send(ToMaster::ExecutorExited {
-            framework_id: v1::FrameworkId { value: framework_id.to_owned() },
-            executor_id: v1::ExecutorId { value: executor_id.to_owned() },
-            status,
-        }));
+        // A master that is away learns it from the list the agent re-registers with.
+        if self.membership.can_speak() {
+            self.out.push(Output::Send(ToMaster::ExecutorExited {
+                framework_id: v1::FrameworkId { value: framework_id.to_owned() },
+                executor_id: v1::ExecutorId { value: executor_id.to_owned() },
+                status,
+            }));
+        }
         self.forget_if_done(framework_id, executor_id);
     }
 

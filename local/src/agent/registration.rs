@@ -35,6 +35,11 @@ impl Membership {
         self.linked && matches!(self.state, State::Connected)
     }
 
+    /// Whether the master listens: also to the last words of an agent that leaves.
+    pub(super) fn can_speak(&self) -> bool {
+        self.linked && matches!(self.state, State::Connected | State::Leaving)
+    }
+
     pub(super) fn is_recovering(&self) -> bool {
         matches!(self.state, State::Recovering { .. })
     }

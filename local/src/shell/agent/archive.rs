@@ -1,6 +1,8 @@
 //! Unpacking what was fetched (§7.3): which names are archives, and how each kind is opened.
-use std::fs::File;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -39,7 +41,8 @@ impl Kind {
             Self::TarGz => tar::Archive::new(GzDecoder::new(File::open(archive)?)).unpack(directory),
             Self::Zip => {
                 let mut zip = zip::ZipArchive::new(File::open(archive)?).map_err(io::Error::other)?;
-                zip.extract(directory).map_err(io::Error::other)
+                zip.extract(directory).map_err(io::Error::other)?;
+                open_implied(&zip, directory)
             }
             Self::Gz => {
                 let name = archive.file_stem().ok_or_else(|| io::Error::other("the archive has no name"))?;
@@ -56,6 +59,22 @@ impl Kind {
             }
         }
     }
+}
+
+/// The zip library shuts directories that no entry names to all but us; everybody else's unzip leaves them open.
+fn open_implied(zip: &zip::ZipArchive<File>, directory: &Path) -> io::Result<()> {
+    let names: Vec<String> = zip
+        .file_names()
+        .map(|name| Ok(name.map_err(io::Error::other)?.into_owned()))
+        .collect::<io::Result<_>>()?;
+    let named: BTreeSet<&Path> = names.iter().filter(|name| name.ends_with('/')).map(Path::new).collect();
+    let parents: BTreeSet<&Path> =
+        names.iter().flat_map(|name| Path::new(name).ancestors().skip(1)).collect();
+    for implied in parents.into_iter().filter(|path| !path.as_os_str().is_empty() && !named.contains(path)) {
+        // Names that led out of the directory have failed the extraction.
+        fs::set_permissions(directory.join(implied), fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
