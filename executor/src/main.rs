@@ -2,6 +2,7 @@
 //!
 //! It takes no arguments: everything comes from the agent's environment and from the launch contract. Exit codes:
 //! see [`executor::supervisor::ExitCode`].
+#![expect(clippy::disallowed_methods, reason = "the agent tells it everything by its environment")]
 
 use std::{io, process::ExitCode};
 

@@ -3,6 +3,10 @@
 //! Everything runs on the main thread, which lives as long as the process: the kernel ties the JVM's parent-death
 //! signal to the thread that forked it. Probes and checks only send events, on one bounded channel (whoever is faster
 //! than the loop waits).
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the shell has the clock, chance, environment and tasks; the supervisor has none of them"
+)]
 
 mod admin;
 mod agent;

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done (with `--check`: nothing would change), 1 refused or failed (with `--check`: something would
 //! change), 2 usage.
+#![expect(clippy::disallowed_methods, reason = "a task command is told things by its environment")]
 
 use std::{
     collections::BTreeMap,

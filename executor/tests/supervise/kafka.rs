@@ -154,6 +154,9 @@ async fn a_broker_s_life() {
     assert!(!first.read("stdout").contains("(kafka.controller."), "side logs do not go to stdout too");
     assert!(!first.read("logs/gc.log").is_empty());
 
+    let status = fs::read_to_string(format!("/proc/{}/status", first.pid())).unwrap();
+    eprintln!("executor: {}", status.lines().find(|line| line.starts_with("VmRSS")).unwrap());
+
     // Its JVM dies: its nodes go at once, not with the session 6 s later.
     assert!(zookeeper.controller().await.unwrap().is_some());
     let [jvm] = first.processes()[..] else { panic!("one JVM") };

@@ -1,6 +1,7 @@
 //! The real `kafka-executor` against a small agent, supervising processes that misbehave and a real Kafka.
 //!
 //! No process of a test outlives it, whatever happens: each executor's sandbox is killed empty when it is dropped.
+#![allow(clippy::disallowed_methods, reason = "a test keeps deadlines and tasks of its own")]
 #![allow(clippy::unwrap_used, missing_docs)] // a failed unwrap is a failed test
 
 mod agent;
