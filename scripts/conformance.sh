@@ -14,18 +14,23 @@ mkdir -p "$disk"
 mounted=
 if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=80m tmpfs "$disk" 2>"$work/mount.err"; then mounted=yes; fi
 
+# The interpreter itself: a version manager's stand-in for it would add variables to the executors' environment.
+python=$(python3 -c 'import os, sys; print(os.path.dirname(os.path.realpath(sys.executable)))')
 domain() { printf '{"fault_domain":{"region":{"name":"region-1"},"zone":{"name":"%s"}}}' "$1"; }
 resources=$(printf '%s' '[{"name":"cpus","type":"SCALAR","scalar":{"value":4}},
  {"name":"mem","type":"SCALAR","scalar":{"value":4096}},
  {"name":"disk","type":"SCALAR","scalar":{"value":8192}},
  {"name":"ports","type":"RANGES","ranges":{"range":[{"begin":31000,"end":31009}]}},
  {"name":"disk","type":"SCALAR","scalar":{"value":64},"disk":{"source":{"type":"MOUNT","mount":{"root":"'"$disk"'"}}}}]')
+# Executors must find an interpreter itself: a version manager's wrapper would show in their environment.
+interpreter=$(python3 -c 'import os, sys; print(os.path.dirname(os.path.realpath(sys.executable)))')
 "$program" --work-dir "$work/mesos" --master-port 0 --agent-port 0 \
   --master-hostname master.local --agent-hostname agent.local \
   --resources "$resources" --attributes 'rack:r1;zone:z1;level:10;keys:[1000-1500]' \
   --domain "$(domain zone-1)" --master-domain "$(domain zone-m)" \
   --agent-ping-timeout 2secs --max-agent-ping-timeouts 5 --executor-registration-timeout 6secs \
-  --executor-env "PATH=$PATH" >"$work/out" 2>"$work/log" &
+  --registration-backoff 1secs \
+  --executor-env "PATH=$interpreter:$PATH" >"$work/out" 2>"$work/log" &
 mesos=$!
 finish() {
   status=$?
@@ -37,7 +42,7 @@ finish() {
 }
 trap finish EXIT
 for _ in $(seq 100); do
-  grep -q '^ready' "$work/out" && break
+  grep -q "^ready" "$work/out" 2>/dev/null && break
   kill -0 "$mesos" || exit 1
   sleep 0.1
 done

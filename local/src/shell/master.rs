@@ -110,6 +110,7 @@ pub async fn start(options: Options, door: &DoorKeeper) -> Result<Running, Start
         clock,
         file,
         streams: BTreeMap::new(),
+        replaced: None,
         links: BTreeMap::new(),
         tickets: BTreeMap::new(),
         next_ticket: 0,
@@ -124,7 +125,13 @@ pub async fn start(options: Options, door: &DoorKeeper) -> Result<Running, Start
 
 /// What reaches the master's task.
 enum Request {
-    Subscribe { stream: StreamId, sender: RecordSender, subscribe: Box<mesos::v1::scheduler::call::Subscribe> },
+    Subscribe {
+        stream: StreamId,
+        opened: Stream,
+        subscribe: Box<mesos::v1::scheduler::call::Subscribe>,
+        /// Told of the stream this one replaces.
+        replaced: oneshot::Sender<CancellationToken>,
+    },
     StreamClosed(StreamId),
     Call { stream: Option<StreamId>, call: Box<mesos::v1::scheduler::Call>, answer: oneshot::Sender<Answer> },
     Change { change: Box<Change>, answer: oneshot::Sender<Answer> },
@@ -132,6 +139,14 @@ enum Request {
     Linked { link: LinkId, address: SocketAddr, to_agent: mpsc::Sender<ToAgent> },
     Agent { link: LinkId, message: ToMaster },
     Unlinked(LinkId),
+}
+
+/// A scheduler's stream.
+#[derive(Clone)]
+struct Stream {
+    sender: RecordSender,
+    /// Cancelled when its response is over.
+    gone: CancellationToken,
 }
 
 /// How handlers reach the master's task.
@@ -207,7 +222,9 @@ struct Keeper {
     master: Master,
     clock: Clock,
     file: registry::File,
-    streams: BTreeMap<StreamId, RecordSender>,
+    streams: BTreeMap<StreamId, Stream>,
+    /// Who waits to hear of the stream that the current SUBSCRIBE replaces.
+    replaced: Option<oneshot::Sender<CancellationToken>>,
     links: BTreeMap<LinkId, mpsc::Sender<ToAgent>>,
     tickets: BTreeMap<Ticket, oneshot::Sender<Answer>>,
     next_ticket: u64,
@@ -239,8 +256,9 @@ impl Keeper {
 
     fn input(&mut self, request: Request) -> Option<Input> {
         Some(match request {
-            Request::Subscribe { stream, sender, subscribe } => {
-                self.streams.insert(stream.clone(), sender);
+            Request::Subscribe { stream, opened, subscribe, replaced } => {
+                self.streams.insert(stream.clone(), opened);
+                self.replaced = Some(replaced);
                 Input::Subscribe { stream, subscribe }
             }
             Request::StreamClosed(stream) => {
@@ -285,20 +303,25 @@ impl Keeper {
                 inputs.extend(self.carry_out(output)?);
             }
         }
+        self.replaced = None;
         Ok(())
     }
 
     fn carry_out(&mut self, output: Output) -> Result<Option<Input>, RegistryError> {
         Ok(match output {
             Output::Event { stream, event } => {
-                let broken = self.streams.get(&stream).is_some_and(|sender| sender.send(&*event).is_err());
+                let broken = self.streams.get(&stream).is_some_and(|it| it.sender.send(&*event).is_err());
                 if broken {
                     self.streams.remove(&stream);
                 }
                 broken.then_some(Input::StreamClosed(stream))
             }
             Output::End(stream) => {
-                self.streams.remove(&stream);
+                let ended = self.streams.remove(&stream);
+                if let (Some(ended), Some(waiting)) = (ended, self.replaced.take()) {
+                    // The new stream's handler may have died with its client.
+                    let _ = waiting.send(ended.gone);
+                }
                 None
             }
             Output::ToAgent { link, message } => {

@@ -1,16 +1,23 @@
 //! POST `/api/v1/scheduler`: the tests of a call, in the master's order (mesos-v1-http §1.4).
 
+use std::time::Duration;
+
 use axum::{
     http::{HeaderValue, StatusCode},
     response::Response,
 };
 use mesos::v1::scheduler::{self, call::Type};
 
-use super::{Dead, Handle, Request, routes::Call};
+use tokio::sync::oneshot;
+
+use super::{Dead, Handle, Request, Stream, routes::Call};
 use crate::{
     master::{StreamId, validate},
     shell::http::{self, refuse},
 };
+
+/// How long a new stream may wait for the end of the one it replaces.
+const TAKE_OVER: Duration = Duration::from_millis(200);
 
 /// The header that ties calls to a subscription.
 const STREAM_ID: &str = "Mesos-Stream-Id";
@@ -62,12 +69,18 @@ async fn subscribe(
     if let Ok(value) = HeaderValue::from_str(&stream.0) {
         response.headers_mut().insert(STREAM_ID, value);
     }
-    let (watcher, watched) = (handle.clone(), stream.clone());
+    let (watcher, watched, gone) = (handle.clone(), stream.clone(), opened.gone.clone());
     handle.spawn(async move {
-        opened.gone.cancelled().await;
+        gone.cancelled().await;
         let _ = watcher.send(Request::StreamClosed(watched)).await;
     });
-    let subscribe = Box::new(subscribe);
-    handle.send(Request::Subscribe { stream, sender: opened.sender, subscribe }).await?;
+    let opened = Stream { sender: opened.sender, gone: opened.gone };
+    let (replaced, old) = oneshot::channel();
+    handle.send(Request::Subscribe { stream, opened, subscribe: Box::new(subscribe), replaced }).await?;
+    // A refused stream ends by itself: only one that another takes over from is waited for. It hears of its end first,
+    // as from the real master, unless its client does not read.
+    if let Ok(old) = old.await {
+        let _ = tokio::time::timeout(TAKE_OVER, old.cancelled()).await;
+    }
     Ok(response)
 }
