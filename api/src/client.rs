@@ -77,10 +77,10 @@ impl Client {
             .timeout(options.deadline);
         if let Some(pem) = &options.ca_pem {
             let certificates = reqwest::Certificate::from_pem_bundle(pem)
-                .map_err(|error| invalid("CA certificate", error::chain(&error)))?;
+                .map_err(|error| invalid("CA certificate", error::cause(&error)))?;
             builder = builder.tls_certs_merge(certificates);
         }
-        let http = builder.build().map_err(|error| invalid("HTTP client", error::chain(&error)))?;
+        let http = builder.build().map_err(|error| invalid("HTTP client", error::cause(&error)))?;
         Ok(Self { http, base, token: token.transpose()?, deadline: options.deadline })
     }
 
@@ -174,7 +174,7 @@ impl Client {
             if error.is_timeout() {
                 Error::Deadline { url: url.clone(), seconds: self.deadline.as_secs() }
             } else {
-                Error::Unreachable { url: url.clone(), reason: error::chain(&error.without_url()) }
+                Error::Unreachable { url: url.clone(), reason: error::cause(&error.without_url()) }
             }
         };
         let mut request = self.http.request(method, url.clone());

@@ -1,4 +1,5 @@
 //! The real program against a stub that answers with canned bodies.
+#![allow(clippy::disallowed_methods, reason = "a test keeps deadlines and tasks of its own")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::{

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Reads see the last published [`View`] and never enter the scheduler's loop. Topic routes pass straight to Kafka.
-//! [`api`] and [`admin`] make routers from an [`App`] alone, so tests call them without a socket.
+//! [`api()`] and [`admin`] make routers from an [`App`] alone, so tests call them without a socket.
 
 use std::sync::Arc;
 

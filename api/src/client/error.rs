@@ -19,7 +19,7 @@ pub enum Error {
     Unreachable {
         /// What was asked for.
         url: Url,
-        /// The chain of causes.
+        /// The first cause.
         reason: String,
     },
     /// No answer in time. What was asked for may have happened all the same.
@@ -95,16 +95,11 @@ pub(super) fn excerpt(body: &[u8]) -> String {
     }
 }
 
-/// An error and its causes on one line, each said once.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut parts = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !parts.iter().any(|part| part.contains(&text)) {
-            parts.push(text);
-        }
-        source = cause.source();
+/// The first cause of an error: what the layers of the HTTP client say above it helps nobody.
+pub(super) fn cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
     }
-    parts.join(": ")
+    cause.to_string()
 }

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "a test keeps deadlines and tasks of its own")]
+
 use std::net::SocketAddr;
 
 use axum::{

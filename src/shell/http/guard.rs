@@ -99,14 +99,12 @@ fn explain(response: &mut Response, body: ErrorBody, head_only: bool) {
 }
 
 fn log(method: &Method, path: &str, status: StatusCode, body: &ErrorBody) {
-    let (code, message, request_id) = (body.error_code.as_str(), &body.message, &body.request_id);
+    let (code, error, request_id) = (body.error_code.as_str(), &body.message, &body.request_id);
     let status = status.as_u16();
     match body.error_code {
-        ErrorCode::InternalError => {
-            tracing::error!(%method, path, status, code, message, request_id, "failed");
-        }
-        _ if status >= 500 => tracing::warn!(%method, path, status, code, message, request_id, "failed"),
-        _ => tracing::info!(%method, path, status, code, message, request_id, "refused"),
+        ErrorCode::InternalError => tracing::error!(%method, path, status, code, error, request_id, "failed"),
+        _ if status >= 500 => tracing::warn!(%method, path, status, code, error, request_id, "failed"),
+        _ => tracing::info!(%method, path, status, code, error, request_id, "refused"),
     }
 }
 

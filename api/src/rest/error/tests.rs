@@ -47,3 +47,16 @@ fn codes() {
     .assert_eq(&list);
     assert!("Moon".parse::<ErrorCode>().is_err());
 }
+
+// D48: the list in the docs is this one, in this order.
+#[test]
+fn docs_list_every_code() {
+    let readme = include_str!("../../../README.md");
+    let rows = readme.lines().skip_while(|line| !line.starts_with("| Status | `error_code` |")).skip(2);
+    let found: Vec<_> = rows
+        .take_while(|line| line.starts_with('|'))
+        .map(|row| row.split('|').map(str::trim).skip(1).take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    let listed = ErrorCode::ALL.iter().map(|code| format!("{} `{code}`", code.status()));
+    assert_eq!(found, listed.collect::<Vec<_>>());
+}
