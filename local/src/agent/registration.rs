@@ -8,6 +8,8 @@ use crate::link::{MissingTask, ToMaster};
 #[derive(Debug)]
 pub(super) struct Membership {
     linked: bool,
+    /// In this life.
+    was_connected: bool,
     state: State,
 }
 
@@ -28,7 +30,7 @@ enum State {
 
 impl Membership {
     pub(super) fn new() -> Self {
-        Self { linked: false, state: State::Asking { next: Time::ZERO } }
+        Self { linked: false, was_connected: false, state: State::Asking { next: Time::ZERO } }
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -71,15 +73,18 @@ impl Agent {
             id: self.id.clone(),
             port: Some(self.options.address.port().into()),
             domain: self.options.domain.clone(),
-            ..Default::default()
         }
     }
 
     pub(super) fn linked(&mut self) {
         self.membership.linked = true;
-        if let State::Connected | State::Asking { .. } = self.membership.state {
-            self.membership.state = State::Asking { next: self.now };
-        }
+        let next = match self.membership.state {
+            State::Asking { next: Time::ZERO } => self.now,
+            // It has been with a master before: as in Mesos it gives one that has just started a while.
+            State::Connected | State::Asking { .. } => self.now + self.options.registration_backoff,
+            State::Recovering { .. } | State::Leaving => return,
+        };
+        self.membership.state = State::Asking { next };
     }
 
     pub(super) fn unlinked(&mut self) {
@@ -164,6 +169,7 @@ impl Agent {
 
     fn connected(&mut self) {
         self.membership.state = State::Connected;
+        self.membership.was_connected = true;
         self.updates.resume(self.now, None);
         self.operations.resume(self.options.status_update_retry, self.now);
     }

@@ -60,7 +60,8 @@ fn updates_pause_while_the_master_is_away_and_all_come_at_once_when_it_is_back()
     assert!(states(&bench.wait(100 * SECOND)).is_empty());
     let out = bench.update("e", status("t2", S::TaskRunning, 2));
     assert_eq!((events(&out), states(&out)), (vec![Event::Acknowledged], vec![]));
-    let out = bench.give(Input::Linked);
+    assert!(bench.give(Input::Linked).is_empty(), "a new master is given a moment");
+    let out = bench.wait(SECOND);
     let Some(Output::Send(ToMaster::Reregister { tasks, executors, frameworks, .. })) = out.first() else {
         panic!("{out:?}")
     };
@@ -84,6 +85,7 @@ fn what_only_the_master_knows_is_reported_dropped() {
     let mut bench = running();
     bench.give(Input::Unlinked);
     bench.give(Input::Linked);
+    bench.wait(SECOND);
     let missing = |task: &str, partition_aware| MissingTask {
         framework_id: framework_id(),
         task_id: v1::TaskId { value: task.into() },
