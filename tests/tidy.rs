@@ -40,19 +40,27 @@ const PROGRAMS: [(&str, &str); 7] = [
 /// A file is near 150 lines and at most this many, tests apart.
 const LINES: usize = 400;
 
-/// Words that say that an effect happens: none of them in the scheduler's core.
-const EFFECTS: [&str; 12] = [
+/// Longer ones, none longer than written here; the list may only shrink.
+const LONG: [(&str, usize); 3] =
+    [("local/src/master/agents.rs", 490), ("mesos/src/resource/collection.rs", 440), ("src/offer.rs", 410)];
+
+/// Words that say that an effect happens: none of them in the scheduler's core. Random generators come in seeded, and
+/// addresses are only values.
+const EFFECTS: [&str; 15] = [
     "shell::",
     "tokio",
     "reqwest",
     "axum",
     "std::fs",
-    "std::net",
     "std::env",
     "std::process",
+    "std::thread",
+    "TcpStream",
+    "TcpListener",
     "SystemTime",
     "Instant::now",
-    "rand::",
+    "rand::rng(",
+    "SysRng",
     "new_v4",
 ];
 
@@ -195,10 +203,20 @@ fn files_are_small() {
             let text = read(path);
             // Tests at the end of a file do not count.
             let lines = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
-            (lines > LINES).then(|| format!("{} has {lines} lines", path.display()))
+            let allowed = LONG.iter().find(|(long, _)| path == Path::new(long)).map(|(_, lines)| *lines);
+            match allowed {
+                Some(_) if lines <= LINES => {
+                    Some(format!("{} is short now: take it off LONG", path.display()))
+                }
+                _ => (lines > allowed.unwrap_or(LINES))
+                    .then(|| format!("{} has {lines} lines", path.display())),
+            }
         })
         .collect();
     none(&format!("more than {LINES} lines"), &long);
+    for (path, _) in LONG {
+        assert!(ROOT.join(path).is_file(), "{path} is gone: take it off LONG");
+    }
 }
 
 // The core decides, the shell acts (code anchors 4.1): no clock, chance or IO, and no word about the shell.
@@ -322,7 +340,7 @@ fn scripts_are_short_strict_and_executable() {
             ("set -euo pipefail", text.contains("\nset -euo pipefail\n")),
             ("at most 80 lines", text.lines().count() <= 80),
             ("executable", mode & 0o111 == 0o111),
-            ("bash", text.starts_with("#!/usr/bin/env bash\n")),
+            ("bash", text.starts_with("#!/usr/bin/env bash\n") || text.starts_with("#!/bin/bash\n")),
         ] {
             if !kept {
                 wrong.push(format!("{}: {rule}", path.display()));
@@ -369,31 +387,28 @@ fn readme_names_what_exists() {
     none("README.md names what is not there", &wrong);
 }
 
-// The table of variables is the scheduler's own (src/config), name, default and cost of a change.
+// The tables of README.md are the scheduler's own. `UPDATE_EXPECT=1 cargo test --test tidy` writes them.
 #[test]
-fn readme_lists_every_variable() {
-    let readme = read(Path::new("README.md"));
-    let expected: Vec<String> = scheduler::config::VARIABLES
-        .iter()
-        .map(|v| format!("| `{}` | {} | {} | {} |", v.name, v.default, v.on_change, v.meaning))
-        .collect();
-    let found = table(&readme, "| Variable |");
-    assert!(found == expected, "the table of variables in README.md must be:\n{}", expected.join("\n"));
-}
-
-// The table of exit codes is the scheduler's own (src/shell/exit.rs).
-#[test]
-fn readme_lists_every_exit_code() {
-    let readme = read(Path::new("README.md"));
-    let expected: Vec<String> = scheduler::shell::Exit::ALL
-        .iter()
-        .map(|exit| format!("| {} | {} |", exit.code(), exit.meaning()))
-        .collect();
-    assert_eq!(table(&readme, "| Code |"), expected);
-}
-
-/// The rows of the table whose head begins so.
-fn table(text: &str, head: &str) -> Vec<String> {
-    let rows = text.lines().skip_while(|line| !line.starts_with(head)).skip(2);
-    rows.take_while(|line| line.starts_with('|')).map(str::to_owned).collect()
+fn readme_lists_every_variable_and_exit_code() {
+    // As text: a `<` would begin an HTML tag, a `|` end the cell.
+    let cell = |text: String| text.replace('<', "&lt;").replace('|', "\\|");
+    let variables = scheduler::config::VARIABLES.iter().map(|v| {
+        let [default, change, meaning] =
+            [v.default.to_string(), v.on_change.to_string(), v.meaning.to_owned()].map(cell);
+        format!("| `{}` | {default} | {change} | {meaning} |\n", v.name)
+    });
+    let codes =
+        scheduler::shell::Exit::ALL.iter().map(|exit| format!("| {} | {} |\n", exit.code(), exit.meaning()));
+    let mut readme = read(Path::new("README.md"));
+    for (head, rows) in [("| Variable |", variables.collect::<String>()), ("| Code |", codes.collect())] {
+        let start = readme.find(head).unwrap_or_else(|| panic!("README.md has no table {head}"));
+        let rows_at = readme[start..].match_indices('\n').nth(1).map(|(at, _)| start + at + 1).unwrap();
+        let length: usize =
+            readme[rows_at..].split_inclusive('\n').take_while(|l| l.starts_with('|')).map(str::len).sum();
+        if readme[rows_at..rows_at + length] != rows {
+            assert!(std::env::var_os("UPDATE_EXPECT").is_some(), "below {head} README.md must say:\n{rows}");
+            readme.replace_range(rows_at..rows_at + length, &rows);
+            fs::write(ROOT.join("README.md"), &readme).unwrap();
+        }
+    }
 }

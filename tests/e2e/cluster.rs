@@ -29,7 +29,7 @@ use crate::eventually::eventually;
 static ONE: Mutex<()> = Mutex::new(());
 
 /// Arguments that let a cluster run beside any other.
-pub const FREE: [&str; 10] = [
+pub(crate) const FREE: [&str; 10] = [
     "--zookeeper-port",
     "0",
     "--master-port",
@@ -43,11 +43,11 @@ pub const FREE: [&str; 10] = [
 ];
 
 /// How long a cluster may take to come up, on a busy machine.
-pub const UP: Duration = Duration::from_secs(180);
+pub(crate) const UP: Duration = Duration::from_secs(180);
 
 /// One of our programs.
 #[track_caller]
-pub fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     // The scheduler belongs to this package, so cargo has built it, and the others lie beside it.
     let path = Path::new(env!("CARGO_BIN_EXE_kafka-scheduler")).with_file_name(name);
     assert!(path.is_file(), "{} is missing; build it with: cargo build --workspace --bins", path.display());
@@ -55,7 +55,7 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 /// A test's cluster; ended, with all its processes, when dropped.
-pub struct Cluster {
+pub(crate) struct Cluster {
     /// Its data directory lies in here.
     directory: Option<tempfile::TempDir>,
     environment: Vec<(String, String)>,
@@ -66,7 +66,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// Nothing runs yet. Every command is given this environment.
-    pub fn new(environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(environment: &[(&str, &str)]) -> Self {
         for name in ["kafka-local", "mesos-local", "kafka-executor", "dcos-kafka"] {
             program(name);
         }
@@ -78,17 +78,17 @@ impl Cluster {
     }
 
     /// Its data directory.
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.directory.as_ref().unwrap().path().join("data")
     }
 
     /// Its data directory, as `kafka-local` sees it.
-    pub fn home(&self) -> Home {
+    pub(crate) fn home(&self) -> Home {
         Home::open(&self.data()).unwrap()
     }
 
     /// `kafka-local` with these arguments, not started yet.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program("kafka-local"));
         command
             .args(arguments)
@@ -100,7 +100,7 @@ impl Cluster {
     }
 
     /// Runs `kafka-local` with these arguments to its end.
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let output = self.command(arguments).output().unwrap();
         eprintln!("kafka-local {}: {}", arguments.join(" "), output.status);
         eprint!("{}{}", text(&output.stdout), text(&output.stderr));
@@ -108,26 +108,26 @@ impl Cluster {
     }
 
     /// `kafka-local up --detach`, which must succeed; what it printed.
-    pub fn up(&self, arguments: &[&str]) -> String {
+    pub(crate) fn up(&self, arguments: &[&str]) -> String {
         let output = self.run(&[&["up", "--detach"], arguments].concat());
         assert!(output.status.success());
         text(&output.stdout)
     }
 
     /// `kafka-local up` in the foreground; its output goes to `foreground.log`.
-    pub fn foreground(&mut self, arguments: &[&str]) {
+    pub(crate) fn foreground(&mut self, arguments: &[&str]) {
         let log = File::create(self.foreground_log()).unwrap();
         let mut command = self.command(&[&["up"], arguments].concat());
         self.foreground = Some(command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
     }
 
     /// What the foreground's output goes to.
-    pub fn foreground_log(&self) -> PathBuf {
+    pub(crate) fn foreground_log(&self) -> PathBuf {
         self.directory.as_ref().unwrap().path().join("foreground.log")
     }
 
     /// Presses Ctrl-C and waits for the end.
-    pub async fn interrupt(&mut self) -> std::process::ExitStatus {
+    pub(crate) async fn interrupt(&mut self) -> std::process::ExitStatus {
         let mut child = self.foreground.take().unwrap();
         Identity::of(i32::try_from(child.id()).unwrap()).unwrap().signal(Signal::SIGINT);
         eventually("kafka-local ends after Ctrl-C", Duration::from_secs(180), async || {
@@ -137,7 +137,7 @@ impl Cluster {
     }
 
     /// How it was started.
-    pub async fn settings(&self) -> Settings {
+    pub(crate) async fn settings(&self) -> Settings {
         eventually("settings are written", Duration::from_secs(30), async || {
             let file = self.data().join("kafka-local.json");
             Settings::load(&file).map_err(|error| error.to_string())?.ok_or_else(|| "no file".to_owned())
@@ -146,13 +146,13 @@ impl Cluster {
     }
 
     /// A client of its REST API.
-    pub async fn api(&self) -> Client {
+    pub(crate) async fn api(&self) -> Client {
         let url = format!("http://127.0.0.1:{}", self.settings().await.api_port);
         Client::new(Options { url, token: None, ca_pem: None, deadline: Duration::from_secs(10) }).unwrap()
     }
 
     /// Waits until every block of the plan is complete.
-    pub async fn complete(&self) {
+    pub(crate) async fn complete(&self) {
         let api = self.api().await;
         eventually("the plan is Complete", UP, async || {
             let plan = api.plan().await.map_err(|error| error.to_string())?.body;
@@ -168,7 +168,7 @@ impl Cluster {
     }
 
     /// What the API says of each of these brokers.
-    pub async fn brokers(&self, count: u32) -> Vec<Broker> {
+    pub(crate) async fn brokers(&self, count: u32) -> Vec<Broker> {
         let api = self.api().await;
         let mut brokers = Vec::new();
         for id in 0..count {
@@ -182,13 +182,13 @@ impl Cluster {
 
     /// The running part.
     #[track_caller]
-    pub fn part(&self, part: Part) -> Identity {
+    pub(crate) fn part(&self, part: Part) -> Identity {
         let running = Identity::running(&self.home().pid(part));
         running.unwrap_or_else(|| panic!("{} does not run", part.name()))
     }
 
     /// The JVM of each broker that has one.
-    pub fn jvms(&self) -> BTreeMap<u32, Jvm> {
+    pub(crate) fn jvms(&self) -> BTreeMap<u32, Jvm> {
         let inside = sweep::inside(&self.home().mesos());
         let jvms = inside.into_iter().filter_map(|process| {
             let proc = PathBuf::from(format!("/proc/{}", process.pid));
@@ -207,8 +207,15 @@ impl Cluster {
         jvms.collect()
     }
 
+    /// The sandbox of every executor that was ever launched.
+    pub(crate) fn sandboxes(&self) -> Vec<PathBuf> {
+        // Each run of an executor keeps what the executor prints.
+        let logs = find(&self.data().join("mesos"), &["stderr"]);
+        logs.into_iter().map(|log| log.parent().unwrap().to_owned()).collect()
+    }
+
     /// Every process that belongs to the cluster.
-    pub fn processes(&self) -> Vec<String> {
+    pub(crate) fn processes(&self) -> Vec<String> {
         let home = self.home();
         let parts =
             facts::running(&home).into_iter().map(|(part, identity)| (part.name().to_owned(), identity));
@@ -241,11 +248,11 @@ impl Cluster {
 
 /// A broker's JVM.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Jvm {
+pub(crate) struct Jvm {
     /// The process.
-    pub process: Identity,
+    pub(crate) process: Identity,
     /// Where its volume really lies.
-    pub volume: PathBuf,
+    pub(crate) volume: PathBuf,
 }
 
 /// Where the volume of a sandbox, or of a directory below one, really lies.
@@ -269,12 +276,12 @@ fn find(dir: &Path, names: &[&str]) -> Vec<PathBuf> {
 }
 
 /// Output for people.
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Whether every broker serves.
-pub fn all_running(brokers: &[Broker]) -> bool {
+pub(crate) fn all_running(brokers: &[Broker]) -> bool {
     brokers.iter().all(|broker| broker.task_state == Some(TaskState::Running))
 }
 

@@ -9,8 +9,7 @@ use std::{
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Waits until `look` finds something, and says what was seen last if it never does.
-#[track_caller]
-pub async fn eventually<T, E: Debug>(
+pub(crate) async fn eventually<T, E: Debug>(
     what: &str,
     deadline: Duration,
     mut look: impl AsyncFnMut() -> Result<T, E>,

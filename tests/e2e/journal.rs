@@ -61,7 +61,7 @@ impl ProducerContext for Context {
 }
 
 /// One idempotent producer, from its start to its end.
-pub struct Journal {
+pub(crate) struct Journal {
     book: Context,
     stop: mpsc::Sender<()>,
     thread: JoinHandle<()>,
@@ -69,7 +69,7 @@ pub struct Journal {
 
 impl Journal {
     /// Starts producing to a topic, which may not exist yet.
-    pub fn start(servers: &str, topic: &str) -> Self {
+    pub(crate) fn start(servers: &str, topic: &str) -> Self {
         let book = Context::default();
         let producer: ThreadedProducer<Context> = ClientConfig::new()
             .set("bootstrap.servers", servers)
@@ -107,12 +107,12 @@ impl Journal {
     }
 
     /// How many records are acknowledged by now.
-    pub fn acknowledged(&self) -> usize {
+    pub(crate) fn acknowledged(&self) -> usize {
         self.book.0.lock().unwrap().count
     }
 
     /// Waits until `more` further records are acknowledged: the cluster serves this producer.
-    pub async fn goes_on(&self, more: usize) {
+    pub(crate) async fn goes_on(&self, more: usize) {
         let goal = self.acknowledged() + more;
         crate::eventually::eventually("records are acknowledged", Duration::from_secs(120), async || {
             let book = self.book.0.lock().unwrap();
@@ -123,7 +123,7 @@ impl Journal {
     }
 
     /// Ends the producer; every record it sent must be acknowledged. What was, by key.
-    pub fn finish(self) -> BTreeMap<u64, BTreeSet<u64>> {
+    pub(crate) fn finish(self) -> BTreeMap<u64, BTreeSet<u64>> {
         drop(self.stop);
         self.thread.join().unwrap();
         let book = std::mem::take(&mut *self.book.0.lock().unwrap());
@@ -134,7 +134,7 @@ impl Journal {
 }
 
 /// Reads a topic from its beginning to its end: the sequence numbers of each key, in their order.
-pub fn read_back(servers: &str, topic: &str, partitions: i32) -> BTreeMap<u64, Vec<u64>> {
+pub(crate) fn read_back(servers: &str, topic: &str, partitions: i32) -> BTreeMap<u64, Vec<u64>> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", servers)
         .set("group.id", "e2e")

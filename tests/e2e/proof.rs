@@ -40,6 +40,7 @@ async fn nothing_acknowledged_is_lost() {
     let jvms = cluster.jvms();
     assert_eq!(jvms.len(), 3, "{jvms:?}");
     let tasks = tasks(&running(&cluster).await);
+    assert_eq!(cluster.sandboxes().len(), 3, "no broker was launched twice: {:?}", cluster.sandboxes());
 
     create_topic(&cluster).await;
     journal.goes_on(500).await;
@@ -60,6 +61,13 @@ async fn nothing_acknowledged_is_lost() {
     journal.goes_on(500).await;
     assert_eq!(running_tasks(&cluster).await, tasks, "task ids are the same");
     assert_eq!(cluster.jvms(), jvms, "no broker was restarted");
+
+    assert_eq!(
+        cluster.sandboxes().len(),
+        4,
+        "only the killed broker was launched again: {:?}",
+        cluster.sandboxes()
+    );
 
     // Every acknowledged record is there, once and in its order.
     let acknowledged = journal.finish();

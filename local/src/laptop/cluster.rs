@@ -124,7 +124,7 @@ impl Cluster {
         let source = distribution::source(environment)?;
         let mut note =
             |name: &str, step, detail: String| screen.show(Line { name: name.to_owned(), step, detail });
-        note("java", Step::Done, format!("{} at {}", java.version, java.program.display()));
+        note("java", Step::Found, format!("{} at {}", java.version, java.program.display()));
         // Mesos and the scheduler need nothing from the distribution, so they come up while it is unpacked.
         let mesos = mesos::spec(settings, home, programs, environment);
         supervisor.keep(home, move || Ok(mesos.clone())).context("cannot start mesos-local")?;
@@ -141,7 +141,7 @@ impl Cluster {
         supervisor.keep(home, scheduler).context("cannot start kafka-scheduler")?;
         note("kafka", Step::Starting, format!("unpacking {}", source.uri()));
         let libs = distribution::unpack(&source, &home.kafka()).await?;
-        note("kafka", Step::Done, source.uri());
+        note("kafka", Step::Found, source.uri());
         let zookeeper = zookeeper::prepare(settings, home, &java.program, &libs, environment)?;
         supervisor.keep(home, move || Ok(zookeeper.clone())).context("cannot start ZooKeeper")?;
         Ok(())

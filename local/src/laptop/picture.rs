@@ -14,7 +14,7 @@ pub struct Line {
 }
 
 /// How far something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Nothing happened yet.
     Waiting,
@@ -24,8 +24,10 @@ pub enum Step {
     Starting,
     /// It serves.
     Running,
-    /// It is up and nothing is left to do.
+    /// It serves and nothing is left to do.
     Done,
+    /// It is there and has nothing to run.
+    Found,
 }
 
 impl Step {
@@ -35,8 +37,8 @@ impl Step {
             Self::Waiting => "waiting",
             Self::Placed => "placed",
             Self::Starting => "starting",
-            Self::Running => "running",
-            Self::Done => "done",
+            Self::Running | Self::Done => "running",
+            Self::Found => "found",
         }
     }
 }
@@ -74,6 +76,14 @@ fn join(first: &str, second: &str) -> String {
         ("", second) => second.to_owned(),
         (first, second) => format!("{first}; {second}"),
     }
+}
+
+/// Whether Mesos has said yet what runs: until then a scheduler only knows what ran when it last looked.
+pub fn reconciled(plan: &Plan) -> bool {
+    plan.phases
+        .iter()
+        .flat_map(|phase| &phase.blocks)
+        .all(|block| block.name != "Reconciliation" || block.status == Status::Complete)
 }
 
 /// The blocks that are about brokers, with their ids.
@@ -134,7 +144,7 @@ mod tests {
             (&active, Some(TaskState::Launching), "", "placed at 127.0.0.1:9093"),
             (&active, Some(TaskState::Starting), "log recovery 41 %", "starting log recovery 41 %"),
             (&active, Some(TaskState::Running), "", "running serves at 127.0.0.1:9093"),
-            (&complete, Some(TaskState::Running), "", "done serves at 127.0.0.1:9093"),
+            (&complete, Some(TaskState::Running), "", "running serves at 127.0.0.1:9093"),
             (&pending, Some(TaskState::Ended), "exit code 1", "waiting ended; exit code 1; no offer yet"),
         ] {
             let line = line(block, Some(&broker(state, message)));
@@ -143,6 +153,10 @@ mod tests {
         }
         assert_eq!(line(&pending, None).detail, "no offer yet");
         assert_eq!(line(&complete, None).step, Step::Done);
+        let running = broker(Some(TaskState::Running), "");
+        // It serves before its block is complete: partitions may still be catching up (D18).
+        assert_eq!(line(&active, Some(&running)).step, Step::Running);
+        assert_eq!(line(&complete, Some(&running)).step, Step::Done);
     }
 
     #[test]
@@ -156,5 +170,9 @@ mod tests {
             status: Status::Complete,
         };
         assert_eq!(brokers(&plan).map(|(id, _)| id).collect::<Vec<_>>(), ["1"]);
+        assert!(reconciled(&plan));
+        let mut plan = plan;
+        plan.phases[0].blocks[0].status = Status::InProgress;
+        assert!(!reconciled(&plan));
     }
 }

@@ -100,7 +100,9 @@ async fn watch(client: Client, ports: [(&'static str, u16); 2], news: mpsc::Send
             Err(_) => all.push(line("scheduler", Step::Starting, String::new())),
             Ok(plan) => {
                 all.push(line("scheduler", Step::Done, client.url().to_string()));
-                for (id, block) in picture::brokers(&plan.body) {
+                // What a scheduler that has just come back says of its brokers may be long past.
+                let known = picture::reconciled(&plan.body);
+                for (id, block) in picture::brokers(&plan.body).filter(|_| known) {
                     let broker = match id.parse() {
                         Ok(id) => client.broker(id).await.ok(),
                         Err(_) => None,

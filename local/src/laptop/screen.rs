@@ -46,7 +46,7 @@ impl Screen {
                     bar
                 });
                 match line.step {
-                    Step::Done => bar.finish_with_message(text),
+                    Step::Done | Step::Found => bar.finish_with_message(text),
                     _ => bar.set_message(text),
                 }
             }

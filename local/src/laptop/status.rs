@@ -45,8 +45,7 @@ pub async fn run(place: &Place) -> anyhow::Result<ExitCode> {
             Err(_) => None,
         };
         let line = picture::line(block, broker.as_ref().map(|broker| &broker.body));
-        let word = if line.step == picture::Step::Done { picture::Step::Running } else { line.step }.word();
-        print(format!("{:<16} {word:<9} {}", line.name, line.detail).trim_end());
+        print(format!("{:<16} {:<9} {}", line.name, line.step.word(), line.detail).trim_end());
     }
     print(&format!("{:<16} {}", "plan", plan.body.status));
     for error in &plan.body.errors {
