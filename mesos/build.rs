@@ -4,6 +4,7 @@
 //! not write their defaults. The generated Rust does not, since resources in the old format still use them.
 //! `OUT_DIR/shapes.rs` holds what a check for missing required fields needs, as plain tables: reflection would cost an
 //! executor some megabytes.
+#![expect(clippy::disallowed_methods, reason = "a build script reads what cargo tells it")]
 
 use std::error::Error;
 use std::fmt::Write as _;

@@ -2,6 +2,7 @@
 //!
 //! A [`ZooKeeper`] connects at the first question, again by itself when the connection or its session ends, and never
 //! blocks longer than its limit. All it does may be done twice, so what a broken connection leaves open is asked again.
+#![expect(clippy::disallowed_methods, reason = "a question has a deadline, and a client keeps it")]
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,6 @@
 //! The whole embedded Mesos in this process: a master half and an agent half, each on its own port, each to be killed
 //! and started again alone.
+#![expect(clippy::disallowed_methods, reason = "it seeds the chance of both halves")]
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 

@@ -5,6 +5,10 @@
 //! and so is never lost while this process lives. Without checkpointing, a lost agent means the end; with it, the
 //! client tries to reach the agent for the recovery timeout. It is made for a small process: one task, two
 //! connections, no TLS.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a client keeps times and tasks; RecordIO, JSON and resources have none"
+)]
 
 mod client;
 mod connection;

@@ -3,6 +3,10 @@
 //! [`Client::run`] finds the leader, subscribes, and sends [`Message`]s; after any loss it waits and subscribes again
 //! with the same framework id. A [`Caller`] comes with each subscription and dies with it: there is nothing to call
 //! on while disconnected. Heartbeats are watched here and not passed on.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a client keeps times and tasks; RecordIO, JSON and resources have none"
+)]
 
 mod call;
 mod client;

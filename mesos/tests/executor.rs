@@ -1,4 +1,5 @@
 //! The executor client against an agent that restarts, loses and refuses things.
+#![allow(clippy::disallowed_methods, reason = "a test keeps deadlines and tasks of its own")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "executor/agent.rs"]

@@ -1,4 +1,5 @@
 //! The scheduler client against a master that does what real ones do at their worst.
+#![allow(clippy::disallowed_methods, reason = "a test keeps deadlines and tasks of its own")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "scheduler/master.rs"]

@@ -1,5 +1,6 @@
 //! The checks and `kafka-healthcheck` against a real broker: before it is there, while it serves, hangs, and after it
 //! was killed; and without ZooKeeper.
+#![allow(clippy::disallowed_methods, reason = "a test keeps deadlines and tasks of its own")]
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 #[allow(dead_code, reason = "kafka's own tests use all of it")]

@@ -1,4 +1,5 @@
 //! This crate against a real ZooKeeper and real Kafka 3.9 brokers: one cluster, asked in the order of its life.
+#![allow(clippy::disallowed_methods, reason = "a test keeps deadlines and tasks of its own")]
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod harness;
