@@ -113,6 +113,12 @@ async fn run_until_signalled(settings: Settings) -> Result<(), Failure> {
 /// # Errors
 /// Each way to end that is not a stop, with its [`Exit`] code.
 pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Failure> {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        service = settings.service.framework.name,
+        state = %settings.process.state,
+        "starting"
+    );
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }

@@ -1,6 +1,10 @@
 //! What holds for one run of the scheduler: addresses, directory, log. Neither stored nor rolled out.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    path::PathBuf,
+};
 
 use mesos::scheduler::{Masters, MastersError};
 
@@ -46,6 +50,14 @@ impl Process {
 pub enum StateUri {
     /// A directory of this machine.
     File(PathBuf),
+}
+
+impl fmt::Display for StateUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StateUri::File(path) => write!(f, "file://{}", path.display()),
+        }
+    }
 }
 
 /// How the log is written.
@@ -103,7 +115,7 @@ fn masters(reader: &mut Reader<'_>) -> Option<Masters> {
 pub(super) fn is_host_port(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
     let host_ok = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
         None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)),
     };
     host_ok && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0)

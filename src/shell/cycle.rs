@@ -176,7 +176,7 @@ impl<C: Core, S: Store> Cycle<C, S> {
             match *reply {}
         }
         for note in notes {
-            tracing::info!("{note}");
+            tracing::info!(target: "scheduler", "{note}");
         }
         self.publish();
         Ok(())
