@@ -145,44 +145,4 @@ fn translate(event: v1::scheduler::Event) -> Option<Event> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use ::mesos::v1::scheduler::event;
-
-    use super::*;
-
-    #[test]
-    fn events_become_the_cores() {
-        let id = v1::FrameworkId { value: "f-1".into() };
-        let subscribed = v1::scheduler::Event {
-            r#type: Some(Type::Subscribed.into()),
-            subscribed: Some(event::Subscribed { framework_id: id, ..Default::default() }),
-            ..Default::default()
-        };
-        assert!(
-            matches!(translate(subscribed), Some(Event::Subscribed { framework_id }) if framework_id == "f-1")
-        );
-
-        let offers = v1::scheduler::Event {
-            r#type: Some(Type::Offers.into()),
-            offers: Some(event::Offers { offers: vec![v1::Offer::default(); 2], ..Default::default() }),
-            ..Default::default()
-        };
-        assert!(matches!(translate(offers), Some(Event::Offers(offers)) if offers.len() == 2));
-
-        let update = v1::scheduler::Event {
-            r#type: Some(Type::Update.into()),
-            update: Some(event::Update {
-                status: v1::TaskStatus { message: Some("m".into()), ..Default::default() },
-                ..Default::default()
-            }),
-            ..Default::default()
-        };
-        assert!(matches!(translate(update), Some(Event::Update(status)) if status.message() == "m"));
-
-        for kind in [Type::Heartbeat, Type::Rescind, Type::Failure, Type::Unknown, Type::Subscribed] {
-            let event = v1::scheduler::Event { r#type: Some(kind.into()), ..Default::default() };
-            assert!(translate(event).is_none(), "{kind:?} without a body");
-        }
-    }
-}
+mod tests;
