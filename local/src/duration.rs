@@ -4,7 +4,9 @@ use std::time::Duration;
 
 /// A text that is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no duration: write a number and one of ns, us, ms, secs, mins, hrs, days, weeks, as in 500ms or 1.5mins")]
+#[error(
+    "{0:?} is no duration: write a number and one of ns, us, ms, secs, mins, hrs, days, weeks, as in 500ms or 1.5mins"
+)]
 pub struct InvalidDuration(String);
 
 /// Units and their length in seconds. The short ones are ours, for people.

@@ -17,9 +17,9 @@
 //!                      └─────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Files: [`framework`] and `subscription` (life of a framework), `allocator` (who is offered what, filters), `accept`
-//! with `launch` and `operation` (what is done with offers), `update` (task states), `reconcile`, `agents` (life of an
-//! agent), `operator` (changes by an operator) and [`view`] (what an operator sees).
+//! Files: `event` (what goes in and out), [`framework`] and `subscription` (life of a framework), `allocator` (who is
+//! offered what, filters), `accept` with `launch` and `operation` (what is done with offers), `update` (task states),
+//! `reconcile`, `agents` (life of an agent), `operator` (changes by an operator) and [`view`] (what an operator sees).
 //!
 //! Left out, as mesos-v1-http §13 allows: DRF weights, quota, revocable and shared resources, GPUs, resource providers,
 //! nested containers, authorization, draining and maintenance.
@@ -28,6 +28,7 @@ mod accept;
 mod agents;
 mod allocator;
 mod constraint;
+mod event;
 pub mod framework;
 mod ids;
 mod launch;
@@ -51,14 +52,12 @@ use std::{
 
 use mesos::{
     resource::Resources,
-    v1::{
-        self, DomainInfo,
-        scheduler::{self, call},
-    },
+    v1::{self, DomainInfo, scheduler},
 };
 
-use crate::link::{LinkId, ToAgent, ToMaster};
+use crate::link::{LinkId, ToAgent};
 use agents::Agent;
+pub use event::{Answer, Change, Input, Output, StreamId, Ticket};
 use framework::Framework;
 use ids::Ids;
 pub use registry::Registry;
@@ -71,14 +70,6 @@ const COMPLETED_FRAMEWORKS: usize = 50;
 
 /// A moment: time since the Unix epoch.
 pub type Time = Duration;
-
-/// One SUBSCRIBE response: the text of its `Mesos-Stream-Id`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StreamId(pub String);
-
-/// Whom an [`Output::Answer`] is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
 
 /// How a master behaves, and who it says it is.
 #[derive(Clone, Debug)]
@@ -117,117 +108,6 @@ impl Options {
             heartbeat_interval: Duration::from_secs(15),
             min_allocatable: vec![[("cpus".to_owned(), 0.01)].into(), [("mem".to_owned(), 32.0)].into()],
         }
-    }
-}
-
-/// What happens to a master.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// A SUBSCRIBE that passed [`validate::call`]; its stream is open and waits for events.
-    Subscribe {
-        /// The new stream.
-        stream: StreamId,
-        /// The call's body.
-        subscribe: Box<call::Subscribe>,
-    },
-    /// A scheduler's stream has broken.
-    StreamClosed(StreamId),
-    /// Any other scheduler call that passed [`validate::call`].
-    Call {
-        /// Whom to answer.
-        ticket: Ticket,
-        /// Its `Mesos-Stream-Id`.
-        stream: Option<StreamId>,
-        /// The call.
-        call: Box<scheduler::Call>,
-    },
-    /// A change asked for by an operator.
-    Operator {
-        /// Whom to answer.
-        ticket: Ticket,
-        /// What to change.
-        change: Box<Change>,
-    },
-    /// An agent has connected.
-    Linked {
-        /// The connection.
-        link: LinkId,
-        /// Where the agent's HTTP endpoint listens.
-        address: SocketAddr,
-    },
-    /// A connection to an agent has broken.
-    Unlinked(LinkId),
-    /// An agent says something.
-    Agent {
-        /// The connection it came on.
-        link: LinkId,
-        /// What it says.
-        message: ToMaster,
-    },
-    /// Time has passed. Due work is done on every input; between inputs, at the latest at [`Master::wake_at`].
-    Tick,
-}
-
-/// What an operator can change.
-#[derive(Clone, Debug)]
-pub enum Change {
-    /// Remove a framework.
-    Teardown(v1::FrameworkId),
-    /// RESERVE, UNRESERVE, CREATE, DESTROY, GROW_VOLUME or SHRINK_VOLUME on an agent's free resources.
-    Apply {
-        /// The agent.
-        agent: v1::AgentId,
-        /// The operation, as given.
-        operation: v1::offer::Operation,
-    },
-    /// An agent is gone for good.
-    MarkGone(v1::AgentId),
-}
-
-/// What a master does.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Write an event to a scheduler's stream.
-    Event {
-        /// The stream.
-        stream: StreamId,
-        /// The event.
-        event: Box<scheduler::Event>,
-    },
-    /// End a scheduler's stream after what was written.
-    End(StreamId),
-    /// Say something to an agent.
-    ToAgent {
-        /// The connection.
-        link: LinkId,
-        /// What to say.
-        message: ToAgent,
-    },
-    /// Break the connection to an agent; it comes back by itself.
-    Cut(LinkId),
-    /// Make the registry durable before any later output is done.
-    Registry(Box<Registry>),
-    /// Answer a call.
-    Answer {
-        /// Whom.
-        ticket: Ticket,
-        /// What.
-        answer: Answer,
-    },
-}
-
-/// An HTTP answer without a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// Why, for a refusal; else empty.
-    pub text: String,
-}
-
-impl Answer {
-    fn new(status: u16, text: impl Into<String>) -> Self {
-        Self { status, text: text.into() }
     }
 }
 
@@ -304,7 +184,7 @@ impl Master {
                 self.links.insert(link, address);
             }
             Input::Unlinked(link) => self.unlinked(link),
-            Input::Agent { link, message } => self.from_agent(link, message),
+            Input::Agent { link, message } => self.agent_says(link, message),
             Input::Tick => {}
         }
         self.due();

@@ -44,7 +44,10 @@ impl Master {
                     self.refuse_launch(&pool.framework, operation, Reason::TaskGroupInvalid, why);
                 }
                 Type::Unknown | Type::CreateDisk | Type::DestroyDisk => {
-                    let why = format!("{} is not supported by this embedded master", operation.r#type().as_str_name());
+                    let why = format!(
+                        "{} is not supported by this embedded master",
+                        operation.r#type().as_str_name()
+                    );
                     self.operation_error(framework, &operation, &why);
                 }
                 _ => {
@@ -83,14 +86,18 @@ impl Master {
                 return refuse(format!("Duplicate offer {id} in offer list"));
             }
             // An offer on an agent that went away was taken back then, so agents need no test of their own.
-            let Some(offer) = self.offers.get(id) else { return refuse(format!("Offer {id} is no longer valid")) };
+            let Some(offer) = self.offers.get(id) else {
+                return refuse(format!("Offer {id} is no longer valid"));
+            };
             if offer.framework != framework {
                 return refuse(format!("Offer {id} belongs to another framework"));
             }
             match &first {
                 None => first = Some((offer.agent.clone(), offer.role.clone())),
                 Some((agent, _)) if *agent != offer.agent => {
-                    return refuse(format!("Aggregated offers must belong to one single agent. Offer {id} does not"));
+                    return refuse(format!(
+                        "Aggregated offers must belong to one single agent. Offer {id} does not"
+                    ));
                 }
                 Some((_, role)) if *role != offer.role => {
                     return refuse(format!(
@@ -149,7 +156,8 @@ impl Master {
     }
 
     fn apply_to_pool(&mut self, pool: &mut Pool, operation: &Operation) -> Result<(), Refusal> {
-        let framework = self.frameworks.get(&pool.framework).ok_or_else(|| Refusal("no such framework".to_owned()))?;
+        let framework =
+            self.frameworks.get(&pool.framework).ok_or_else(|| Refusal("no such framework".to_owned()))?;
         let caller = Caller { principal: framework.info.principal.as_deref(), role: Some(&pool.role) };
         let id = operation.id.clone();
         let operation = operation::plain(operation, Some(&pool.role))?;
@@ -182,10 +190,14 @@ impl Master {
         apply(&mut state.total, &operation)?;
         if id.is_some() {
             let agent_id = v1::AgentId { value: agent.to_owned() };
-            let record = operation::pending(&uuid, framework_id.clone(), agent_id, id.clone(), operation.clone());
+            let record =
+                operation::pending(&uuid, framework_id.clone(), agent_id, id.clone(), operation.clone());
             state.operations.insert(uuid.clone(), record);
         }
-        self.tell(agent, ToAgent::ApplyOperation { operation: uuid, id, framework_id, info: Box::new(operation) });
+        self.tell(
+            agent,
+            ToAgent::ApplyOperation { operation: uuid, id, framework_id, info: Box::new(operation) },
+        );
         Ok(())
     }
 }

@@ -102,11 +102,13 @@ impl Master {
     /// The part of an agent's free resources that may be offered now; empty for none.
     fn wanted(&self, framework: &str, role: &str, agent: &str, free: &Resources) -> Resources {
         let none = Resources::new();
-        let (Some(framework), Some(agent_state)) = (self.frameworks.get(framework), self.agents.get(agent)) else {
+        let (Some(framework), Some(agent_state)) = (self.frameworks.get(framework), self.agents.get(agent))
+        else {
             return none;
         };
         let info = &agent_state.info;
-        if !framework.capable(Capability::RegionAware) && region(info.domain.as_ref()) != self.region_of(info) {
+        if !framework.capable(Capability::RegionAware) && region(info.domain.as_ref()) != self.region_of(info)
+        {
             return none;
         }
         let constraints = framework.constraints.as_ref().and_then(|all| all.role_constraints.get(role));
@@ -121,10 +123,9 @@ impl Master {
             return none;
         }
         let now = self.now;
-        let filtered = framework
-            .filters
-            .iter()
-            .any(|it| it.until > now && it.agent == agent && it.role == role && it.resources.contains(&offered));
+        let filtered = framework.filters.iter().any(|it| {
+            it.until > now && it.agent == agent && it.role == role && it.resources.contains(&offered)
+        });
         if filtered { none } else { offered }
     }
 
@@ -141,9 +142,16 @@ impl Master {
         match own {
             Some(own) => {
                 own.quantities.is_empty()
-                    || own.quantities.iter().any(|all| all.quantities.iter().all(|(name, least)| holds(name, least.value)))
+                    || own
+                        .quantities
+                        .iter()
+                        .any(|all| all.quantities.iter().all(|(name, least)| holds(name, least.value)))
             }
-            None => self.options.min_allocatable.iter().any(|all| all.iter().all(|(name, least)| holds(name, *least))),
+            None => self
+                .options
+                .min_allocatable
+                .iter()
+                .any(|all| all.iter().all(|(name, least)| holds(name, *least))),
         }
     }
 
@@ -237,7 +245,14 @@ impl Master {
 
     /// Sets a filter. `seconds`: none means 5; negative and not-a-number mean 5; 0 sets none; a year at most; at least
     /// one allocation cycle.
-    pub(super) fn refuse(&mut self, framework: &str, role: &str, agent: &str, refused: Resources, seconds: Option<f64>) {
+    pub(super) fn refuse(
+        &mut self,
+        framework: &str,
+        role: &str,
+        agent: &str,
+        refused: Resources,
+        seconds: Option<f64>,
+    ) {
         let seconds = seconds.unwrap_or(DEFAULT_REFUSAL);
         let seconds = if seconds >= 0.0 { seconds.min(MAX_REFUSAL) } else { DEFAULT_REFUSAL };
         if seconds == 0.0 || refused.is_empty() {
@@ -247,7 +262,12 @@ impl Master {
         let (now, until) = (self.now, self.now + length);
         let Some(framework) = self.frameworks.get_mut(framework) else { return };
         framework.filters.retain(|filter| filter.until > now);
-        framework.filters.push(Filter { agent: agent.to_owned(), role: role.to_owned(), resources: refused, until });
+        framework.filters.push(Filter {
+            agent: agent.to_owned(),
+            role: role.to_owned(),
+            resources: refused,
+            until,
+        });
     }
 
     /// REVIVE: wants offers again, filters forgotten, at once. A role it is not subscribed to voids the whole call.

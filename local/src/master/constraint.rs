@@ -25,9 +25,9 @@ pub(crate) fn check(constraint: &AttributeConstraint) -> Result<(), Refusal> {
     }
     match &constraint.predicate.predicate {
         None => refuse("An attribute constraint's predicate tests nothing"),
-        Some(Predicate::TextMatches(_) | Predicate::TextNotMatches(_)) => {
-            refuse("Regular expressions in offer constraints are not supported by this embedded master; use TextEquals")
-        }
+        Some(Predicate::TextMatches(_) | Predicate::TextNotMatches(_)) => refuse(
+            "Regular expressions in offer constraints are not supported by this embedded master; use TextEquals",
+        ),
         Some(_) => Ok(()),
     }
 }
@@ -58,7 +58,9 @@ fn select<'a>(selector: Option<&Selector>, agent: &'a v1::AgentInfo) -> Found<'a
         },
         Some(Selector::AttributeName(name)) => match agent.attributes.iter().find(|it| it.name == *name) {
             None => Found::Nothing,
-            Some(attribute) => attribute.text.as_ref().map_or(Found::NotText, |text| Found::Text(&text.value)),
+            Some(attribute) => {
+                attribute.text.as_ref().map_or(Found::NotText, |text| Found::Text(&text.value))
+            }
         },
     }
 }

@@ -87,8 +87,13 @@ impl Framework {
 
     /// Resources in the format this framework reads (§4.2), with or without allocation_info (§3.3).
     pub(crate) fn format(&self, resources: &Resources) -> Vec<v1::Resource> {
-        let resources = if self.capable(Capability::MultiRole) { resources.clone() } else { resources.unallocated() };
-        if self.capable(Capability::ReservationRefinement) { resources.to_vec() } else { resources.to_pre_format() }
+        let resources =
+            if self.capable(Capability::MultiRole) { resources.clone() } else { resources.unallocated() };
+        if self.capable(Capability::ReservationRefinement) {
+            resources.to_vec()
+        } else {
+            resources.to_pre_format()
+        }
     }
 
     /// Keeps an ended task for views.

@@ -2,12 +2,7 @@
 
 use mesos::{
     resource::{Resources, validate as resource},
-    v1::{
-        self, TaskState,
-        executor_info::Type as ExecutorType,
-        offer::Operation,
-        task_status::Reason,
-    },
+    v1::{self, TaskState, executor_info::Type as ExecutorType, offer::Operation, task_status::Reason},
 };
 
 use super::{
@@ -66,10 +61,14 @@ impl Master {
         let executor = match (&task.executor, &task.command) {
             (Some(executor), None) => executor,
             (None, Some(_)) => {
-                return refuse("Command tasks are not supported by this embedded master; give the task an executor");
+                return refuse(
+                    "Command tasks are not supported by this embedded master; give the task an executor",
+                );
             }
             _ => {
-                return refuse("Task should have at least one (but not both) of CommandInfo or ExecutorInfo present");
+                return refuse(
+                    "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present",
+                );
             }
         };
         if task.resources.is_empty() {
@@ -102,7 +101,9 @@ impl Master {
         let needed = needed.unallocated();
         if !pool.left.contains(&needed) {
             let left = &pool.left;
-            return refuse(format!("Total resources {needed} required by task and its executor is more than available {left}"));
+            return refuse(format!(
+                "Total resources {needed} required by task and its executor is more than available {left}"
+            ));
         }
         Ok(needed)
     }
@@ -117,7 +118,11 @@ impl Master {
             let key = (pool.framework.clone(), executor.executor_id.value.clone());
             agent.executors.entry(key).or_insert_with(|| executor.clone());
         }
-        let run = ToAgent::RunTask { framework: Box::new(info), executor: Box::new(executor), task: Box::new(task) };
+        let run = ToAgent::RunTask {
+            framework: Box::new(info),
+            executor: Box::new(executor),
+            task: Box::new(task),
+        };
         self.tell(&pool.agent, run);
     }
 }
@@ -129,11 +134,14 @@ fn normalize(task: &mut v1::TaskInfo, role: &str, framework: &str) -> Result<(),
             match &it.allocation_info {
                 Some(given) if given.role() != role => {
                     let given = given.role();
-                    return refuse(format!("A resource is allocated to role '{given}', but the offer is to '{role}'"));
+                    return refuse(format!(
+                        "A resource is allocated to role '{given}', but the offer is to '{role}'"
+                    ));
                 }
                 _ => it.allocation_info = Some(v1::resource::AllocationInfo { role: Some(role.to_owned()) }),
             }
-            *it = resource::one(it.clone()).map_err(|why| Refusal(format!("Task uses invalid resources: {}", chain(&why))))?;
+            *it = resource::one(it.clone())
+                .map_err(|why| Refusal(format!("Task uses invalid resources: {}", chain(&why))))?;
         }
         Ok(())
     };
@@ -171,14 +179,23 @@ fn check_health(task: &v1::TaskInfo) -> Result<(), Refusal> {
         Some(Type::Command) => check.command.is_some(),
         Some(Type::Http) => check.http.is_some(),
         Some(Type::Tcp) => check.tcp.is_some(),
-        Some(Type::Unknown) | None => return refuse("Task uses invalid health check: HealthCheck must specify 'type'"),
+        Some(Type::Unknown) | None => {
+            return refuse("Task uses invalid health check: HealthCheck must specify 'type'");
+        }
     };
     if !body {
         return refuse("Task uses invalid health check: the body for its type is missing");
     }
-    let times = [check.delay_seconds(), check.interval_seconds(), check.timeout_seconds(), check.grace_period_seconds()];
-    if times.iter().any(|seconds| !(*seconds >= 0.0)) {
-        return refuse("Task uses invalid health check: delay, interval, timeout and grace period must be non-negative");
+    let times = [
+        check.delay_seconds(),
+        check.interval_seconds(),
+        check.timeout_seconds(),
+        check.grace_period_seconds(),
+    ];
+    if times.iter().any(|seconds| seconds.is_nan() || *seconds < 0.0) {
+        return refuse(
+            "Task uses invalid health check: delay, interval, timeout and grace period must be non-negative",
+        );
     }
     match &check.http {
         Some(http) if http.path.as_ref().is_some_and(|path| !path.starts_with('/')) => {
@@ -199,12 +216,16 @@ fn check_executor(executor: &v1::ExecutorInfo, framework: &str) -> Result<(), Re
     if executor.r#type.is_some() && executor.r#type() != ExecutorType::Custom {
         return refuse("'ExecutorInfo.type' must be 'CUSTOM' in a LAUNCH");
     }
-    let Some(command) = &executor.command else { return refuse("'ExecutorInfo.command' must be set for 'CUSTOM' executor") };
+    let Some(command) = &executor.command else {
+        return refuse("'ExecutorInfo.command' must be set for 'CUSTOM' executor");
+    };
     if executor.shutdown_grace_period.as_ref().is_some_and(|grace| grace.nanoseconds < 0) {
         return refuse("ExecutorInfo's 'shutdown_grace_period' must be non-negative");
     }
     if executor.container.is_some() {
-        return refuse("Containers are not supported by this embedded master: leave 'ExecutorInfo.container' unset");
+        return refuse(
+            "Containers are not supported by this embedded master: leave 'ExecutorInfo.container' unset",
+        );
     }
     for variable in command.environment.iter().flat_map(|environment| &environment.variables) {
         use v1::environment::variable::Type;
@@ -213,7 +234,10 @@ fn check_executor(executor: &v1::ExecutorInfo, framework: &str) -> Result<(), Re
         }
         match variable.r#type() {
             Type::Value if variable.value.is_none() => {
-                return refuse(format!("Environment variable '{}' of type 'VALUE' must have a value set", variable.name));
+                return refuse(format!(
+                    "Environment variable '{}' of type 'VALUE' must have a value set",
+                    variable.name
+                ));
             }
             Type::Secret => return refuse("Secrets are not supported by this embedded master"),
             _ => {}
@@ -276,7 +300,7 @@ fn staged(task: &v1::TaskInfo, executor: &v1::ExecutorInfo, framework_id: v1::Fr
         discovery: task.discovery.clone(),
         container: task.container.clone(),
         health_check: task.health_check.clone(),
-        kill_policy: task.kill_policy.clone(),
+        kill_policy: task.kill_policy,
         user: executor.command.as_ref().and_then(|command| command.user.clone()),
         ..Default::default()
     }

@@ -30,8 +30,11 @@ pub(super) struct Caller<'a> {
 pub(super) fn is_terminal(state: OperationState) -> bool {
     use OperationState::*;
     match state {
-        OperationFinished | OperationFailed | OperationError | OperationDropped | OperationGoneByOperator => true,
-        OperationUnsupported | OperationPending | OperationUnreachable | OperationRecovering | OperationUnknown => false,
+        OperationFinished | OperationFailed | OperationError | OperationDropped | OperationGoneByOperator => {
+            true
+        }
+        OperationUnsupported | OperationPending | OperationUnreachable | OperationRecovering
+        | OperationUnknown => false,
     }
 }
 
@@ -55,7 +58,7 @@ pub(super) fn pending(
         info: Operation { id, ..operation },
         latest_status: latest_status.clone(),
         statuses: vec![latest_status],
-        uuid: v1::Uuid { value: uuid.to_vec().into() },
+        uuid: v1::Uuid { value: uuid.to_vec() },
     }
 }
 
@@ -78,10 +81,15 @@ pub(super) fn plain(operation: &Operation, role: Option<&str>) -> Result<Operati
         if let Some(allocated) = it.allocation_info.take() {
             match role {
                 None => {
-                    return refuse("An operation was attempted with an allocated resource, but operators work on unallocated resources only");
+                    return refuse(
+                        "An operation was attempted with an allocated resource, but operators work on unallocated resources only",
+                    );
                 }
                 Some(role) if allocated.role() != role => {
-                    return refuse(format!("A resource is allocated to role '{}', but the offer is to '{role}'", allocated.role()));
+                    return refuse(format!(
+                        "A resource is allocated to role '{}', but the offer is to '{role}'",
+                        allocated.role()
+                    ));
                 }
                 Some(_) => {}
             }
@@ -112,7 +120,12 @@ fn resources_of(operation: &mut Operation) -> Vec<&mut v1::Resource> {
 
 /// Whether the caller may do this on an agent that has `total`, of which `used` is in use. Whether enough is free is
 /// not tested here.
-pub(super) fn check(operation: &Operation, caller: &Caller<'_>, total: &Resources, used: &Resources) -> Result<(), Refusal> {
+pub(super) fn check(
+    operation: &Operation,
+    caller: &Caller<'_>,
+    total: &Resources,
+    used: &Resources,
+) -> Result<(), Refusal> {
     let empty = || refuse("Invalid resources: the operation has none");
     match operation.r#type() {
         Type::Reserve => match &operation.reserve {
@@ -197,7 +210,9 @@ fn check_reserve(it: &v1::Resource, caller: &Caller<'_>) -> Result<(), Refusal> 
 fn check_create(volumes: &[v1::Resource], caller: &Caller<'_>, total: &Resources) -> Result<(), Refusal> {
     let mut ids: BTreeSet<(String, String)> = total.iter().filter_map(volume_key).collect();
     for it in volumes {
-        let Some(key) = volume_key(it) else { return refuse(format!("Not a persistent volume: {}", it.name)) };
+        let Some(key) = volume_key(it) else {
+            return refuse(format!("Not a persistent volume: {}", it.name));
+        };
         if !identity::is_reserved(it) {
             return refuse("Persistent volumes cannot be created from unreserved resources");
         }
@@ -210,7 +225,9 @@ fn check_create(volumes: &[v1::Resource], caller: &Caller<'_>, total: &Resources
         super::validate::id(&key.1)
             .map_err(|why| Refusal(format!("Invalid persistence ID for persistent volume: {why}")))?;
         let disk = it.disk.clone().unwrap_or_default();
-        let Some(volume) = disk.volume else { return refuse("Expecting 'volume' to be set for persistent volume") };
+        let Some(volume) = disk.volume else {
+            return refuse("Expecting 'volume' to be set for persistent volume");
+        };
         if volume.host_path.is_some() || volume.image.is_some() || volume.source.is_some() {
             return refuse("Expecting 'host_path', 'image' and 'source' to be unset for persistent volume");
         }
@@ -275,20 +292,31 @@ impl Master {
         }
         if let Some(framework) = framework {
             // The real master reports no converted resources for RESERVE, UNRESERVE, CREATE and DESTROY.
-            self.send_operation(&framework.value, v1::OperationStatus { converted_resources: Vec::new(), ..status });
+            self.send_operation(
+                &framework.value,
+                v1::OperationStatus { converted_resources: Vec::new(), ..status },
+            );
         }
     }
 
     /// ACKNOWLEDGE_OPERATION_STATUS: passed on; an ended operation is forgotten.
-    pub(super) fn acknowledge_operation(&mut self, framework: &str, acknowledge: call::AcknowledgeOperationStatus) {
+    pub(super) fn acknowledge_operation(
+        &mut self,
+        framework: &str,
+        acknowledge: call::AcknowledgeOperationStatus,
+    ) {
         let Some(agent_id) = acknowledge.agent_id else { return };
-        let Some(agent) = self.agents.get_mut(&agent_id.value).filter(|agent| agent.link.is_some()) else { return };
+        let Some(agent) = self.agents.get_mut(&agent_id.value).filter(|agent| agent.link.is_some()) else {
+            return;
+        };
         let found = agent.operations.iter().find(|(_, it)| {
             it.info.id.as_ref() == Some(&acknowledge.operation_id)
                 && it.framework_id.as_ref().is_some_and(|id| id.value == framework)
                 && it.latest_status.uuid.as_ref().is_some_and(|uuid| uuid.value == acknowledge.uuid)
         });
-        let Some((uuid, ended)) = found.map(|(uuid, it)| (uuid.clone(), is_terminal(it.latest_status.state()))) else {
+        let Some((uuid, ended)) =
+            found.map(|(uuid, it)| (uuid.clone(), is_terminal(it.latest_status.state())))
+        else {
             return;
         };
         if ended {

@@ -39,7 +39,10 @@ impl Master {
         let plain = match checked {
             Ok(plain) => plain,
             Err(why) => {
-                return Answer::new(400, format!("Invalid {} operation on agent {agent}: {why}", asked.r#type().as_str_name()));
+                return Answer::new(
+                    400,
+                    format!("Invalid {} operation on agent {agent}: {why}", asked.r#type().as_str_name()),
+                );
             }
         };
         let steps = match conversions(&plain) {

@@ -44,7 +44,9 @@ impl Master {
             Some(agent) if self.agents.contains_key(agent) => {
                 (TaskState::TaskGone, "Reconciliation: Task is unknown to the agent")
             }
-            Some(_) if unreachable.is_some() => (TaskState::TaskUnreachable, "Reconciliation: Task is unreachable"),
+            Some(_) if unreachable.is_some() => {
+                (TaskState::TaskUnreachable, "Reconciliation: Task is unreachable")
+            }
             Some(agent) if self.registry.gone.contains_key(agent) => {
                 (TaskState::TaskGoneByOperator, "Reconciliation: Task is gone")
             }
@@ -56,7 +58,11 @@ impl Master {
     }
 
     /// RECONCILE_OPERATIONS: every known one if `operations` is empty, else an answer for each.
-    pub(super) fn reconcile_operations(&mut self, framework: &str, asked: &[call::reconcile_operations::Operation]) {
+    pub(super) fn reconcile_operations(
+        &mut self,
+        framework: &str,
+        asked: &[call::reconcile_operations::Operation],
+    ) {
         let statuses: Vec<_> = if asked.is_empty() {
             self.agents
                 .values()
@@ -72,18 +78,24 @@ impl Master {
         }
     }
 
-    fn operation_answer(&self, framework: &str, asked: &call::reconcile_operations::Operation) -> v1::OperationStatus {
+    fn operation_answer(
+        &self,
+        framework: &str,
+        asked: &call::reconcile_operations::Operation,
+    ) -> v1::OperationStatus {
         let known = self.agents.values().flat_map(|agent| agent.operations.values()).find(|it| {
-            it.framework_id.as_ref().is_some_and(|id| id.value == framework) && it.info.id.as_ref() == Some(&asked.operation_id)
+            it.framework_id.as_ref().is_some_and(|id| id.value == framework)
+                && it.info.id.as_ref() == Some(&asked.operation_id)
         });
         if let Some(known) = known {
             return operation::status(known, known.latest_status.state());
         }
         let agent = asked.agent_id.as_ref().map(|id| id.value.as_str());
         let (state, message) = match agent {
-            Some(agent) if self.recovered.contains_key(agent) => {
-                (OperationState::OperationRecovering, "Reconciliation: Agent is recovered but has not re-registered")
-            }
+            Some(agent) if self.recovered.contains_key(agent) => (
+                OperationState::OperationRecovering,
+                "Reconciliation: Agent is recovered but has not re-registered",
+            ),
             Some(agent) if self.registry.unreachable.contains_key(agent) => {
                 (OperationState::OperationUnreachable, "Reconciliation: Agent is unreachable")
             }

@@ -13,7 +13,8 @@ use mesos::v1::{
 };
 
 use super::{
-    Answer, COMPLETED_FRAMEWORKS, Master, Output, StreamId, event, framework::Framework, task::is_terminal, validate,
+    Answer, COMPLETED_FRAMEWORKS, Master, Output, StreamId, event, framework::Framework, task::is_terminal,
+    validate,
 };
 use crate::link::ToAgent;
 
@@ -98,7 +99,10 @@ impl Master {
 
     /// A scheduler's stream has broken: its offers return, its filters are void, its failover timer starts.
     pub(super) fn stream_closed(&mut self, stream: &StreamId) {
-        let Some(framework) = self.frameworks.values_mut().find(|it| it.stream.as_ref() == Some(stream)) else { return };
+        let Some(framework) = self.frameworks.values_mut().find(|it| it.stream.as_ref() == Some(stream))
+        else {
+            return;
+        };
         framework.stream = None;
         framework.filters.clear();
         // A negative timeout is accepted and is over at once.
@@ -123,7 +127,9 @@ impl Master {
 
     pub(super) fn heartbeat(&mut self) {
         for framework in self.frameworks.values_mut() {
-            let Some(stream) = framework.stream.clone().filter(|_| framework.heartbeat_at <= self.now) else { continue };
+            let Some(stream) = framework.stream.clone().filter(|_| framework.heartbeat_at <= self.now) else {
+                continue;
+            };
             framework.heartbeat_at = self.now + self.options.heartbeat_interval;
             self.outputs.push(Output::Event { stream, event: Box::new(event(EventType::Heartbeat)) });
         }
@@ -187,7 +193,9 @@ impl Master {
                 self.reconcile_operations(&id, &call.reconcile_operations.unwrap_or_default().operations);
             }
             Type::Message => self.message(&id, call.message.unwrap_or_default()),
-            Type::UpdateFramework => return self.update_framework(&id, call.update_framework.unwrap_or_default()),
+            Type::UpdateFramework => {
+                return self.update_framework(&id, call.update_framework.unwrap_or_default());
+            }
             // The built-in allocator does nothing with the first; we make no inverse offers that could be answered.
             Type::Request | Type::AcceptInverseOffers | Type::DeclineInverseOffers => {}
         }
@@ -198,9 +206,13 @@ impl Master {
         let Some(framework) = self.frameworks.get(id) else {
             return Err(Answer::new(400, "Framework cannot be found"));
         };
-        let Some(current) = &framework.stream else { return Err(Answer::new(403, "Framework is not subscribed")) };
+        let Some(current) = &framework.stream else {
+            return Err(Answer::new(403, "Framework is not subscribed"));
+        };
         match stream {
-            None => Err(Answer::new(400, "All non-subscribe calls should include the 'Mesos-Stream-Id' header")),
+            None => {
+                Err(Answer::new(400, "All non-subscribe calls should include the 'Mesos-Stream-Id' header"))
+            }
             Some(stream) if stream != current => Err(Answer::new(
                 400,
                 format!(
@@ -215,7 +227,9 @@ impl Master {
 
     fn update_framework(&mut self, id: &str, update: call::UpdateFramework) -> Answer {
         let info = update.framework_info;
-        if let Err(why) = validate::subscription(&info, &update.suppressed_roles, update.offer_constraints.as_ref()) {
+        if let Err(why) =
+            validate::subscription(&info, &update.suppressed_roles, update.offer_constraints.as_ref())
+        {
             return Answer::new(400, format!("Supplied FrameworkInfo is not valid: {why}"));
         }
         let Some(framework) = self.frameworks.get_mut(id) else {
@@ -229,7 +243,10 @@ impl Master {
             )
         };
         if old.principal != info.principal {
-            return Answer::new(400, "FrameworkInfo update is not valid: Changing framework's principal is not allowed.");
+            return Answer::new(
+                400,
+                "FrameworkInfo update is not valid: Changing framework's principal is not allowed.",
+            );
         }
         if old.user != info.user {
             return Answer::new(400, fixed("user", &old.user, &info.user));

@@ -11,7 +11,8 @@ use super::{Time, seconds, time_info};
 pub(crate) fn is_terminal(state: TaskState) -> bool {
     use TaskState::*;
     match state {
-        TaskFinished | TaskFailed | TaskKilled | TaskError | TaskLost | TaskDropped | TaskGone | TaskGoneByOperator => true,
+        TaskFinished | TaskFailed | TaskKilled | TaskError | TaskLost | TaskDropped | TaskGone
+        | TaskGoneByOperator => true,
         TaskStaging | TaskStarting | TaskRunning | TaskKilling | TaskUnreachable | TaskUnknown => false,
     }
 }
@@ -57,7 +58,7 @@ pub(crate) fn known_status(now: Time, task: &v1::Task, reason: Reason, message: 
     let last = task.statuses.last();
     v1::TaskStatus {
         healthy: last.and_then(|status| status.healthy),
-        check_status: last.and_then(|status| status.check_status.clone()),
+        check_status: last.and_then(|status| status.check_status),
         container_status: last.and_then(|status| status.container_status.clone()),
         ..Made { state: forwarded_state(task), reason, message, unreachable: None }.status(
             now,

@@ -31,7 +31,13 @@ impl Master {
         self.send_status(framework, status);
     }
 
-    pub(super) fn executor_exited(&mut self, agent: &str, framework: &str, executor_id: v1::ExecutorId, status: i32) {
+    pub(super) fn executor_exited(
+        &mut self,
+        agent: &str,
+        framework: &str,
+        executor_id: v1::ExecutorId,
+        status: i32,
+    ) {
         if let Some(agent) = self.agents.get_mut(agent) {
             agent.executors.remove(&(framework.to_owned(), executor_id.value.clone()));
         }
@@ -89,7 +95,10 @@ impl Master {
             state.kills.insert((framework.to_owned(), kill.task_id.value), kill.kill_policy);
             return;
         }
-        self.tell(&agent, ToAgent::KillTask { framework_id, task_id: kill.task_id, kill_policy: kill.kill_policy });
+        self.tell(
+            &agent,
+            ToAgent::KillTask { framework_id, task_id: kill.task_id, kill_policy: kill.kill_policy },
+        );
     }
 
     /// SHUTDOWN of an executor; dropped in silence when its agent is not there.

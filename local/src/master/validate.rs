@@ -60,7 +60,9 @@ pub(crate) fn role(role: &str) -> Result<(), Refusal> {
             return refuse(format!("Role component '{part}' is invalid because it starts with a dash"));
         }
         if part.chars().any(|c| c.is_whitespace() || c.is_ascii_control()) {
-            return refuse(format!("Role component '{part}' is invalid because it contains backspace or whitespace"));
+            return refuse(format!(
+                "Role component '{part}' is invalid because it contains backspace or whitespace"
+            ));
         }
     }
     Ok(())
@@ -98,7 +100,9 @@ pub(crate) fn framework_info(info: &v1::FrameworkInfo) -> Result<(), Refusal> {
         }
     } else {
         if !info.roles.is_empty() {
-            return refuse("'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable");
+            return refuse(
+                "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable",
+            );
         }
         if let Some(it) = &info.role {
             role(it).map_err(|why| Refusal(format!("'FrameworkInfo.role' is not a valid role: {why}")))?;
@@ -113,7 +117,9 @@ pub(crate) fn framework_info(info: &v1::FrameworkInfo) -> Result<(), Refusal> {
     for (it, filters) in &info.offer_filters {
         let _ = filters;
         if !roles(info).contains(it) {
-            return refuse(format!("'FrameworkInfo.offer_filters' names role '{it}', which is not among the roles"));
+            return refuse(format!(
+                "'FrameworkInfo.offer_filters' names role '{it}', which is not among the roles"
+            ));
         }
     }
     Ok(())
@@ -135,9 +141,13 @@ pub(crate) fn subscription(
     let Some(constraints) = constraints else { return Ok(()) };
     for (it, of_role) in &constraints.role_constraints {
         if !roles.contains(it) {
-            return refuse(format!("Offer constraints specify role '{it}', which is not contained in the set of roles"));
+            return refuse(format!(
+                "Offer constraints specify role '{it}', which is not contained in the set of roles"
+            ));
         }
-        if of_role.groups.is_empty() || of_role.groups.iter().any(|group| group.attribute_constraints.is_empty()) {
+        if of_role.groups.is_empty()
+            || of_role.groups.iter().any(|group| group.attribute_constraints.is_empty())
+        {
             return refuse(format!("Offer constraints of role '{it}' contain an empty group or none"));
         }
         for constraint in of_role.groups.iter().flat_map(|group| &group.attribute_constraints) {
@@ -161,7 +171,9 @@ pub fn call(call: &scheduler::Call) -> Result<(), Refusal> {
     let Some(kind) = call.r#type.and_then(|number| Type::try_from(number).ok()) else {
         return refuse("Expecting 'type' to be present");
     };
-    let expect = |present: bool, what: &str| if present { Ok(()) } else { refuse(format!("Expecting '{what}' to be present")) };
+    let expect = |present: bool, what: &str| {
+        if present { Ok(()) } else { refuse(format!("Expecting '{what}' to be present")) }
+    };
     if kind == Type::Subscribe {
         let Some(subscribe) = &call.subscribe else { return refuse("Expecting 'subscribe' to be present") };
         if subscribe.framework_info.id != call.framework_id {
@@ -183,7 +195,9 @@ pub fn call(call: &scheduler::Call) -> Result<(), Refusal> {
         Type::Message => expect(call.message.is_some(), "message"),
         Type::Request => expect(call.request.is_some(), "request"),
         Type::Acknowledge => {
-            let Some(acknowledge) = &call.acknowledge else { return refuse("Expecting 'acknowledge' to be present") };
+            let Some(acknowledge) = &call.acknowledge else {
+                return refuse("Expecting 'acknowledge' to be present");
+            };
             if is_uuid(&acknowledge.uuid) { Ok(()) } else { refuse("Not a valid UUID") }
         }
         Type::AcknowledgeOperationStatus => {
@@ -215,7 +229,9 @@ mod tests {
         for fine in ["*", "a", "a/b", "kafka-role", "a.b", "a*"] {
             check(fine, true);
         }
-        for wrong in ["", "/a", "a/", "a//b", "a/*", ".", "..", "a/..", "-a", "a/-b", "a b", "a\tb", "a\u{7f}"] {
+        for wrong in
+            ["", "/a", "a/", "a//b", "a/*", ".", "..", "a/..", "-a", "a/-b", "a b", "a\tb", "a\u{7f}"]
+        {
             check(wrong, false);
         }
     }

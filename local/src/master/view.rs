@@ -11,8 +11,8 @@ use mesos::{
         master::{
             Response,
             response::{
-                self, GetAgents, GetExecutors, GetFrameworks, GetHealth, GetMaster, GetOperations, GetRoles, GetState,
-                GetTasks, GetVersion, Type, get_agents, get_executors, get_frameworks,
+                self, GetAgents, GetExecutors, GetFrameworks, GetHealth, GetMaster, GetOperations, GetRoles,
+                GetState, GetTasks, GetVersion, Type, get_agents, get_executors, get_frameworks,
             },
         },
     },
@@ -67,21 +67,33 @@ impl Master {
 
     /// GET_FLAGS: those that make a difference.
     pub fn get_flags(&self) -> Response {
-        let flags = self.flags().into_iter().map(|(name, value)| v1::Flag { name: name.to_owned(), value: Some(value) });
+        let flags = self
+            .flags()
+            .into_iter()
+            .map(|(name, value)| v1::Flag { name: name.to_owned(), value: Some(value) });
         Response { get_flags: Some(response::GetFlags { flags: flags.collect() }), ..respond(Type::GetFlags) }
     }
 
     /// GET_METRICS: the few a client may look for.
     pub fn get_metrics(&self) -> Response {
-        let metrics = self.metrics().into_iter().map(|(name, value)| v1::Metric { name: name.to_owned(), value: Some(value) });
-        Response { get_metrics: Some(response::GetMetrics { metrics: metrics.collect() }), ..respond(Type::GetMetrics) }
+        let metrics = self
+            .metrics()
+            .into_iter()
+            .map(|(name, value)| v1::Metric { name: name.to_owned(), value: Some(value) });
+        Response {
+            get_metrics: Some(response::GetMetrics { metrics: metrics.collect() }),
+            ..respond(Type::GetMetrics)
+        }
     }
 
     /// GET_MASTER.
     pub fn get_master(&self) -> Response {
         let started = Some(seconds(self.started));
-        let get_master =
-            Some(GetMaster { master_info: Some(self.info.clone()), start_time: started, elected_time: started });
+        let get_master = Some(GetMaster {
+            master_info: Some(self.info.clone()),
+            start_time: started,
+            elected_time: started,
+        });
         Response { get_master, ..respond(Type::GetMaster) }
     }
 
@@ -125,7 +137,8 @@ impl Master {
     /// Resources of an agent's tasks and executors, with their roles.
     fn used_allocated(&self, agent: &str) -> Resources {
         let tasks = self.frameworks.values().flat_map(|framework| framework.tasks.values());
-        let live = tasks.filter(|task| task.agent_id.value == agent && !super::task::is_terminal(task.state()));
+        let live =
+            tasks.filter(|task| task.agent_id.value == agent && !super::task::is_terminal(task.state()));
         let executors = self.agents.get(agent).into_iter().flat_map(|agent| agent.executors.values());
         live.flat_map(|task| &task.resources).chain(executors.flat_map(|it| &it.resources)).cloned().collect()
     }
@@ -201,7 +214,12 @@ impl Master {
     /// GET_ROLES: those a framework is subscribed to or something is reserved for.
     pub fn get_roles(&self) -> Response {
         let roles = self.roles_in_use().into_iter().map(|name| v1::Role {
-            frameworks: self.frameworks.values().filter(|it| it.roles().contains(&name)).map(Framework::id).collect(),
+            frameworks: self
+                .frameworks
+                .values()
+                .filter(|it| it.roles().contains(&name))
+                .map(Framework::id)
+                .collect(),
             resources: both(&self.role_resources(&name)),
             weight: 1.0,
             name,
@@ -241,7 +259,11 @@ impl Master {
     fn metrics(&self) -> Vec<(&'static str, f64)> {
         use v1::TaskState;
         let tasks = |state: TaskState| {
-            self.frameworks.values().flat_map(|it| it.tasks.values()).filter(|task| task.state() == state).count() as f64
+            self.frameworks
+                .values()
+                .flat_map(|it| it.tasks.values())
+                .filter(|task| task.state() == state)
+                .count() as f64
         };
         let connected = self.frameworks.values().filter(|it| it.stream.is_some()).count();
         let active = self.agents.values().filter(|agent| agent.link.is_some()).count();

@@ -50,7 +50,9 @@ impl Verb {
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// It cannot be made.
-    #[error("cannot listen on {path}; a socket's path may have 107 bytes at most, give a shorter one with --socket")]
+    #[error(
+        "cannot listen on {path}; a socket's path may have 107 bytes at most, give a shorter one with --socket"
+    )]
     Listen {
         /// The socket.
         path: PathBuf,

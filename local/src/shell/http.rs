@@ -54,7 +54,8 @@ pub fn body_encoding(headers: &HeaderMap) -> Result<Encoding, ContentTypeError> 
 
 /// The encoding a client wants to read; `None` is 406.
 pub fn accepted(headers: &HeaderMap) -> Option<Encoding> {
-    let ranges: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let ranges: Vec<&str> =
+        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     Encoding::of_accept((!ranges.is_empty()).then(|| ranges.join(",")).as_deref())
 }
 
@@ -81,7 +82,9 @@ fn chain(error: &dyn std::error::Error) -> String {
 pub fn refuse(status: StatusCode, why: impl Into<String>) -> Response {
     let mut response = Response::new(Body::from(why.into()));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 
@@ -134,7 +137,9 @@ impl RecordSender {
     /// # Errors
     /// [`StreamGone`].
     pub fn send<M: ReflectMessage>(&self, message: &M) -> Result<(), StreamGone> {
-        self.sender.try_send(Bytes::from(recordio::encode(&self.encoding.encode(message)))).map_err(|_| StreamGone)
+        self.sender
+            .try_send(Bytes::from(recordio::encode(&self.encoding.encode(message))))
+            .map_err(|_| StreamGone)
     }
 }
 
@@ -165,7 +170,10 @@ pub fn record_stream(encoding: Encoding) -> RecordStream {
 
 /// 406: the client accepts neither encoding.
 pub fn not_acceptable() -> Response {
-    refuse(StatusCode::NOT_ACCEPTABLE, "Expecting 'Accept' to allow application/json or application/x-protobuf")
+    refuse(
+        StatusCode::NOT_ACCEPTABLE,
+        "Expecting 'Accept' to allow application/json or application/x-protobuf",
+    )
 }
 
 /// A status with a text, or without a body if there is nothing to say.
@@ -180,7 +188,10 @@ pub fn answer(status: u16, text: String) -> Response {
 /// The answer to give: 413 beyond [`MAX_BODY`], 400 for a broken one.
 pub async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
-        return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is broken or longer than {MAX_BODY} bytes")));
+        return Err(refuse(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is broken or longer than {MAX_BODY} bytes"),
+        ));
     };
     if headers.get(header::CONTENT_ENCODING).is_none_or(|value| value.as_bytes() != b"gzip") {
         return Ok(body);
@@ -189,7 +200,9 @@ pub async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Respons
     let limit = MAX_BODY as u64 + 1;
     match flate2::read::GzDecoder::new(&body[..]).take(limit).read_to_end(&mut unpacked) {
         Ok(_) if unpacked.len() <= MAX_BODY => Ok(unpacked.into()),
-        Ok(_) => Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {MAX_BODY} bytes"))),
+        Ok(_) => {
+            Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {MAX_BODY} bytes")))
+        }
         Err(error) => Err(refuse(StatusCode::BAD_REQUEST, format!("the body is not gzip: {error}"))),
     }
 }

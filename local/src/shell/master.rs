@@ -133,11 +133,25 @@ enum Request {
         replaced: oneshot::Sender<CancellationToken>,
     },
     StreamClosed(StreamId),
-    Call { stream: Option<StreamId>, call: Box<mesos::v1::scheduler::Call>, answer: oneshot::Sender<Answer> },
-    Change { change: Box<Change>, answer: oneshot::Sender<Answer> },
+    Call {
+        stream: Option<StreamId>,
+        call: Box<mesos::v1::scheduler::Call>,
+        answer: oneshot::Sender<Answer>,
+    },
+    Change {
+        change: Box<Change>,
+        answer: oneshot::Sender<Answer>,
+    },
     Look(Box<dyn FnOnce(&Master) + Send>),
-    Linked { link: LinkId, address: SocketAddr, to_agent: mpsc::Sender<ToAgent> },
-    Agent { link: LinkId, message: ToMaster },
+    Linked {
+        link: LinkId,
+        address: SocketAddr,
+        to_agent: mpsc::Sender<ToAgent>,
+    },
+    Agent {
+        link: LinkId,
+        message: ToMaster,
+    },
     Unlinked(LinkId),
 }
 
@@ -173,7 +187,10 @@ impl Handle {
     }
 
     /// Looks at the master between two of its steps.
-    async fn look<T: Send + 'static>(&self, look: impl FnOnce(&Master) -> T + Send + 'static) -> Result<T, Dead> {
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Master) -> T + Send + 'static,
+    ) -> Result<T, Dead> {
         let (sender, receiver) = oneshot::channel();
         let look = move |master: &Master| {
             // Nobody waits any more if the client has hung up.
@@ -265,7 +282,9 @@ impl Keeper {
                 self.streams.remove(&stream);
                 Input::StreamClosed(stream)
             }
-            Request::Call { stream, call, answer } => Input::Call { ticket: self.ticket(answer), stream, call },
+            Request::Call { stream, call, answer } => {
+                Input::Call { ticket: self.ticket(answer), stream, call }
+            }
             Request::Change { change, answer } => Input::Operator { ticket: self.ticket(answer), change },
             Request::Look(look) => {
                 look(&self.master);

@@ -11,7 +11,12 @@ use mesos::{
 
 /// An embedded Mesos master and agent in one process, for laptops and tests. It runs real executors.
 #[derive(Debug, Parser)]
-#[command(name = "mesos-local", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    name = "mesos-local",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -42,7 +47,7 @@ pub(crate) struct Run {
     /// Where everything that must outlive the process is kept; made if missing, readable by you alone.
     #[arg(long, value_name = "DIR", required = true)]
     pub(crate) work_dir: Option<PathBuf>,
-    /// Control socket [default: <work-dir>/control.sock].
+    /// Control socket, if not `control.sock` in the work directory.
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
     /// Address both halves listen on.
@@ -133,7 +138,11 @@ fn resources(text: &str) -> Result<Resources, String> {
 }
 
 fn attributes(text: &str) -> Result<Attributes, String> {
-    if text.is_empty() { Ok(Attributes(Vec::new())) } else { attribute::attributes(text).map(Attributes).map_err(all) }
+    if text.is_empty() {
+        Ok(Attributes(Vec::new()))
+    } else {
+        attribute::attributes(text).map(Attributes).map_err(all)
+    }
 }
 
 fn domain(text: &str) -> Result<v1::DomainInfo, String> {
@@ -162,7 +171,8 @@ mod tests {
     #[test]
     fn a_run_needs_a_work_directory_and_a_verb_does_not() {
         assert!(Args::try_parse_from(["mesos-local"]).is_err());
-        let args = Args::try_parse_from(["mesos-local", "--work-dir", "/w", "--resources", "cpus:1;mem:2"]).unwrap();
+        let args =
+            Args::try_parse_from(["mesos-local", "--work-dir", "/w", "--resources", "cpus:1;mem:2"]).unwrap();
         assert_eq!(args.run.resources.cpus().to_f64(), 1.0);
         let args = Args::try_parse_from(["mesos-local", "ctl", "--work-dir", "/w", "agent-kill"]).unwrap();
         assert!(matches!(args.command, Some(Command::Ctl(Ctl { verb: Verb::AgentKill, .. }))));
@@ -171,7 +181,8 @@ mod tests {
 
     #[test]
     fn all_mistakes_in_resources_are_named() {
-        let error = Args::try_parse_from(["mesos-local", "--work-dir", "/w", "--resources", "cpus:x;mem:y"]).unwrap_err();
+        let error = Args::try_parse_from(["mesos-local", "--work-dir", "/w", "--resources", "cpus:x;mem:y"])
+            .unwrap_err();
         let text = error.to_string();
         assert!(text.contains("cpus") && text.contains("mem"), "{text}");
     }

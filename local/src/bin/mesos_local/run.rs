@@ -10,7 +10,11 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use local::{
     Mesos, Options,
-    shell::{Executors, control::{self, Control}, machine},
+    shell::{
+        Executors,
+        control::{self, Control},
+        machine,
+    },
 };
 use nix::fcntl::{Flock, FlockArg};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -123,4 +127,3 @@ impl Signals {
         }
     }
 }
-

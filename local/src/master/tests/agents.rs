@@ -21,7 +21,9 @@ fn tasks(world: &World, framework: &v1::FrameworkId) -> Vec<v1::Task> {
 
 #[test]
 fn without_pongs_an_agent_is_unreachable_and_its_tasks_may_come_back() {
-    for (capabilities, state) in [(MODERN.as_slice(), TaskState::TaskUnreachable), (&MODERN[..2], TaskState::TaskLost)] {
+    for (capabilities, state) in
+        [(MODERN.as_slice(), TaskState::TaskUnreachable), (&MODERN[..2], TaskState::TaskLost)]
+    {
         let mut world = World::new();
         let (stream, framework, agent) = world.with_task(info("r", capabilities));
         let ran = tasks(&world, &framework);

@@ -5,12 +5,16 @@ use mesos::v1::{
     scheduler::{self, call, call::Type, event::Type as Event},
 };
 
-use super::world::{LINK, MODERN, World, accept, bag, by, decline, info, kinds, launch, of, offers, resources, task};
+use super::world::{
+    LINK, MODERN, World, accept, bag, by, decline, info, kinds, launch, of, offers, resources, task,
+};
 
 #[test]
 fn a_declined_offer_comes_again_after_its_refusal_and_never_at_once() {
     // (asked, not yet after, again after)
-    for (refuse, quiet, after) in [(Some(0.0), 0.0, 1.1), (Some(4.0), 3.9, 5.1), (None, 4.9, 6.1), (Some(-1.0), 4.9, 6.1)] {
+    for (refuse, quiet, after) in
+        [(Some(0.0), 0.0, 1.1), (Some(4.0), 3.9, 5.1), (None, 4.9, 6.1), (Some(-1.0), 4.9, 6.1)]
+    {
         let mut world = World::new();
         world.agent(LINK, "cpus:4;mem:1024");
         let (stream, outputs) = world.subscribe(info("r", &MODERN));
@@ -93,7 +97,8 @@ fn two_roles_of_a_framework_get_an_offer_each_when_both_have_something() {
         world.call(&stream, decline(&offer, Some(0.0)));
     }
     let offers = offers(&world.pass(1.1, Some(LINK)));
-    let roles: Vec<_> = offers.iter().map(|it| it.allocation_info.clone().unwrap().role().to_owned()).collect();
+    let roles: Vec<_> =
+        offers.iter().map(|it| it.allocation_info.clone().unwrap().role().to_owned()).collect();
     assert_eq!(roles, ["b", "a"]);
 }
 
@@ -105,7 +110,10 @@ fn what_is_left_is_offered_to_three_decimals() {
     let mut offer = offers(&outputs).remove(0);
     for n in 0..7 {
         // 0.1 has no exact binary form; seven of them and 0.1 of an executor leave exactly 0.2.
-        world.call(&stream, accept(&offer, vec![launch(vec![task(&format!("t{n}"), &agent, "cpus:0.1;mem:10")])]));
+        world.call(
+            &stream,
+            accept(&offer, vec![launch(vec![task(&format!("t{n}"), &agent, "cpus:0.1;mem:10")])]),
+        );
         offer = offers(&world.pass(1.1, Some(LINK))).remove(0);
     }
     assert_eq!(bag(&offer.resources), bag(&resources("cpus:0.2;mem:898")));
@@ -121,7 +129,8 @@ fn a_lost_agent_takes_its_offers_with_it() {
     let outputs = world.give(crate::master::Input::Unlinked(LINK));
     assert_eq!(kinds(&outputs), [Event::Rescind]);
     let agent = offer.agent_id.clone();
-    let (_, outputs) = world.call(&stream, accept(&offer, vec![launch(vec![task("t", &agent, "cpus:1;mem:64")])]));
+    let (_, outputs) =
+        world.call(&stream, accept(&offer, vec![launch(vec![task("t", &agent, "cpus:1;mem:64")])]));
     let status = super::world::statuses(&outputs).remove(0);
     assert_eq!(status.state(), mesos::v1::TaskState::TaskDropped);
     assert_eq!(status.reason(), mesos::v1::task_status::Reason::InvalidOffers);

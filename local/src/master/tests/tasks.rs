@@ -7,8 +7,8 @@ use mesos::v1::{
 };
 
 use super::world::{
-    LINK, MODERN, World, accept, acknowledge, bag, by, info, launch, of, offers, reconcile, resources, statuses, task,
-    to_agent, update,
+    LINK, MODERN, World, accept, acknowledge, bag, by, info, launch, of, offers, reconcile, resources,
+    statuses, task, to_agent, update,
 };
 use crate::link::{ToAgent, ToMaster};
 
@@ -51,7 +51,8 @@ fn each_task_of_a_launch_is_judged_alone() {
         change(&mut it);
         it
     };
-    let executor = |it: &mut v1::TaskInfo, change: &dyn Fn(&mut v1::ExecutorInfo)| change(it.executor.as_mut().unwrap());
+    let executor =
+        |it: &mut v1::TaskInfo, change: &dyn Fn(&mut v1::ExecutorInfo)| change(it.executor.as_mut().unwrap());
     let wrong: Vec<v1::TaskInfo> = vec![
         changed("a/b", &|_| {}),
         changed("too much", &|it| it.resources = resources("cpus:100")),
@@ -61,7 +62,9 @@ fn each_task_of_a_launch_is_judged_alone() {
             it.executor = None;
             it.command = Some(Default::default());
         }),
-        changed("no command", &|it| executor(it, &|e| (e.command, e.executor_id.value) = (None, "f".to_owned()))),
+        changed("no command", &|it| {
+            executor(it, &|e| (e.command, e.executor_id.value) = (None, "f".to_owned()))
+        }),
         changed("foreign executor", &|it| {
             executor(it, &|e| e.framework_id = Some(v1::FrameworkId { value: "other".to_owned() }));
         }),
@@ -107,7 +110,7 @@ fn an_executor_must_stay_the_same_while_it_runs() {
     check(&|it| it.resources.reverse(), true);
     check(&|it| it.resources = resources("cpus:0.2;mem:32"), false);
     check(&|it| it.command.as_mut().unwrap().value = Some("other".to_owned()), false);
-    check(&|it| it.data = Some(vec![1].into()), false);
+    check(&|it| it.data = Some(vec![1]), false);
 }
 
 #[test]
@@ -129,7 +132,8 @@ fn reconciliation_answers_what_the_master_knows_and_nothing_more() {
     assert_eq!(state(&mut world, "x", None), TaskState::TaskUnknown);
     assert_eq!(answer(&mut world, &[]).len(), 1);
     // The answer follows what was forwarded, not the newest state.
-    let ToMaster::Update { framework_id, executor_id, status, .. } = update(&framework, "t1", TaskState::TaskRunning, 5, &agent)
+    let ToMaster::Update { framework_id, executor_id, status, .. } =
+        update(&framework, "t1", TaskState::TaskRunning, 5, &agent)
     else {
         panic!()
     };
@@ -155,7 +159,10 @@ fn kills_are_forwarded_each_time_kept_while_the_agent_is_away_and_answered_for_u
         assert!(matches!(to_agent(&outputs)[..], [ToAgent::KillTask { .. }]));
     }
     assert!(to_agent(&world.call(&stream, kill("t1", Some("other"))).1).is_empty());
-    assert_eq!(states(&world.call(&stream, kill("x", None)).1), [(TaskState::TaskUnknown, Reason::Reconciliation)]);
+    assert_eq!(
+        states(&world.call(&stream, kill("x", None)).1),
+        [(TaskState::TaskUnknown, Reason::Reconciliation)]
+    );
     world.give(crate::master::Input::Unlinked(LINK));
     assert!(to_agent(&world.call(&stream, kill("t1", None)).1).is_empty());
     let tasks = world.master.frameworks[&framework.value].tasks.values().cloned().collect();

@@ -82,7 +82,8 @@ impl World {
         while self.master.wake_at() <= end {
             self.now = self.master.wake_at().max(self.now);
             let outputs = self.give(Input::Tick);
-            let pinged = outputs.iter().any(|it| matches!(it, Output::ToAgent { message: ToAgent::Ping { .. }, .. }));
+            let pinged =
+                outputs.iter().any(|it| matches!(it, Output::ToAgent { message: ToAgent::Ping { .. }, .. }));
             if let Some(link) = alive.filter(|_| pinged) {
                 all.extend(self.say(link, ToMaster::Pong));
             }
@@ -126,12 +127,22 @@ impl World {
     }
 
     /// What the agent says when it comes back.
-    pub(super) fn reregister(&mut self, link: LinkId, id: &v1::AgentId, has: &[v1::Resource], tasks: Vec<v1::Task>) -> Vec<Output> {
+    pub(super) fn reregister(
+        &mut self,
+        link: LinkId,
+        id: &v1::AgentId,
+        has: &[v1::Resource],
+        tasks: Vec<v1::Task>,
+    ) -> Vec<Output> {
         self.give(Input::Linked { link, address: "127.0.0.1:6001".parse().unwrap() });
-        let info = Box::new(v1::AgentInfo { hostname: "h".to_owned(), id: Some(id.clone()), ..Default::default() });
-        let frameworks = tasks.iter().map(|task| framework_of(task)).collect();
+        let info =
+            Box::new(v1::AgentInfo { hostname: "h".to_owned(), id: Some(id.clone()), ..Default::default() });
+        let frameworks = tasks.iter().map(framework_of).collect();
         let (executors, operations) = (Vec::new(), Vec::new());
-        self.say(link, ToMaster::Reregister { info, resources: has.to_vec(), tasks, executors, frameworks, operations })
+        self.say(
+            link,
+            ToMaster::Reregister { info, resources: has.to_vec(), tasks, executors, frameworks, operations },
+        )
     }
 
     /// A framework that runs one task; gives its stream, its id and the agent's.
@@ -152,11 +163,17 @@ fn framework_of(task: &v1::Task) -> v1::FrameworkInfo {
 }
 
 pub(super) fn answer(outputs: &[Output]) -> Answer {
-    outputs.iter().find_map(|it| if let Output::Answer { answer, .. } = it { Some(answer.clone()) } else { None }).unwrap()
+    outputs
+        .iter()
+        .find_map(|it| if let Output::Answer { answer, .. } = it { Some(answer.clone()) } else { None })
+        .unwrap()
 }
 
 pub(super) fn events(outputs: &[Output]) -> Vec<scheduler::Event> {
-    outputs.iter().filter_map(|it| if let Output::Event { event, .. } = it { Some((**event).clone()) } else { None }).collect()
+    outputs
+        .iter()
+        .filter_map(|it| if let Output::Event { event, .. } = it { Some((**event).clone()) } else { None })
+        .collect()
 }
 
 pub(super) fn kinds(outputs: &[Output]) -> Vec<EventType> {
@@ -172,7 +189,11 @@ pub(super) fn statuses(outputs: &[Output]) -> Vec<v1::TaskStatus> {
 }
 
 pub(super) fn operation_statuses(outputs: &[Output]) -> Vec<v1::OperationStatus> {
-    events(outputs).into_iter().filter_map(|event| event.update_operation_status).map(|update| update.status).collect()
+    events(outputs)
+        .into_iter()
+        .filter_map(|event| event.update_operation_status)
+        .map(|update| update.status)
+        .collect()
 }
 
 pub(super) fn to_agent(outputs: &[Output]) -> Vec<ToAgent> {
@@ -230,17 +251,28 @@ pub(super) fn task(id: &str, agent: &v1::AgentId, has: &str) -> v1::TaskInfo {
 }
 
 /// An update as an agent sends it; `n` makes its uuid.
-pub(super) fn update(framework: &v1::FrameworkId, task: &str, state: TaskState, n: u8, agent: &v1::AgentId) -> ToMaster {
+pub(super) fn update(
+    framework: &v1::FrameworkId,
+    task: &str,
+    state: TaskState,
+    n: u8,
+    agent: &v1::AgentId,
+) -> ToMaster {
     let status = v1::TaskStatus {
         task_id: v1::TaskId { value: task.to_owned() },
         state: state.into(),
         agent_id: Some(agent.clone()),
-        uuid: Some(uuid(n).into()),
+        uuid: Some(uuid(n)),
         healthy: Some(true),
-        data: Some(vec![1].into()),
+        data: Some(vec![1]),
         ..Default::default()
     };
-    ToMaster::Update { framework_id: framework.clone(), executor_id: None, status: Box::new(status), latest_state: state }
+    ToMaster::Update {
+        framework_id: framework.clone(),
+        executor_id: None,
+        status: Box::new(status),
+        latest_state: state,
+    }
 }
 
 pub(super) fn uuid(n: u8) -> Vec<u8> {
@@ -249,16 +281,24 @@ pub(super) fn uuid(n: u8) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn acknowledge(framework: &v1::FrameworkId, task: &str, n: u8, agent: &v1::AgentId) -> scheduler::Call {
+pub(super) fn acknowledge(
+    framework: &v1::FrameworkId,
+    task: &str,
+    n: u8,
+    agent: &v1::AgentId,
+) -> scheduler::Call {
     let body = call::Acknowledge {
         agent_id: agent.clone(),
         task_id: v1::TaskId { value: task.to_owned() },
-        uuid: uuid(n).into(),
+        uuid: uuid(n),
     };
     by(framework, scheduler::Call { acknowledge: Some(body), ..of(call::Type::Acknowledge) })
 }
 
-pub(super) fn reconcile(framework: &v1::FrameworkId, tasks: &[(&str, Option<&v1::AgentId>)]) -> scheduler::Call {
+pub(super) fn reconcile(
+    framework: &v1::FrameworkId,
+    tasks: &[(&str, Option<&v1::AgentId>)],
+) -> scheduler::Call {
     let tasks = tasks
         .iter()
         .map(|(task, agent)| call::reconcile::Task {

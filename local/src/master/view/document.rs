@@ -65,7 +65,11 @@ fn put(out: &mut Map<String, Value>, key: &str, value: Option<Value>) {
 }
 
 fn task(it: &v1::Task) -> Value {
-    let role = it.resources.iter().find_map(|resource| resource.allocation_info.as_ref()).map(|info| info.role().to_owned());
+    let role = it
+        .resources
+        .iter()
+        .find_map(|resource| resource.allocation_info.as_ref())
+        .map(|info| info.role().to_owned());
     let statuses: Vec<Value> = it
         .statuses
         .iter()
@@ -109,12 +113,20 @@ impl Master {
     }
 
     fn flags_map(&self) -> Value {
-        self.flags().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect::<Map<_, _>>().into()
+        self.flags()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Value::from(value)))
+            .collect::<Map<_, _>>()
+            .into()
     }
 
     /// `/metrics/snapshot`.
     pub fn metrics_document(&self) -> Value {
-        self.metrics().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect::<Map<_, _>>().into()
+        self.metrics()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Value::from(value)))
+            .collect::<Map<_, _>>()
+            .into()
     }
 
     /// `/slaves`, of one agent or all.
@@ -170,7 +182,9 @@ impl Master {
     /// `/frameworks`, of one framework or all.
     pub fn frameworks_document(&self, only: Option<&str>) -> Value {
         let list = |all: &mut dyn Iterator<Item = &Framework>| -> Vec<Value> {
-            all.filter(|it| only.is_none_or(|only| only == it.id().value)).map(|it| self.framework(it)).collect()
+            all.filter(|it| only.is_none_or(|only| only == it.id().value))
+                .map(|it| self.framework(it))
+                .collect()
         };
         json!({
             "frameworks": list(&mut self.frameworks.values()),
@@ -251,7 +265,8 @@ impl Master {
             .filter(|task| query.framework.as_ref().is_none_or(|id| *id == task.framework_id.value))
             .filter(|task| query.task.as_ref().is_none_or(|id| *id == task.task_id.value))
             .collect();
-        let start = |task: &v1::Task| task.statuses.first().and_then(|status| status.timestamp).unwrap_or(f64::MAX);
+        let start =
+            |task: &v1::Task| task.statuses.first().and_then(|status| status.timestamp).unwrap_or(f64::MAX);
         tasks.sort_by(|a, b| start(a).total_cmp(&start(b)));
         if !query.ascending {
             tasks.reverse();
@@ -352,7 +367,8 @@ impl Master {
 
     /// Live tasks, for a word on shutdown.
     pub fn live_tasks(&self) -> usize {
-        let is_live = |task: &&v1::Task| !is_terminal(task.state()) && task.state() != TaskState::TaskUnreachable;
+        let is_live =
+            |task: &&v1::Task| !is_terminal(task.state()) && task.state() != TaskState::TaskUnreachable;
         self.frameworks.values().flat_map(|it| it.tasks.values()).filter(is_live).count()
     }
 }

@@ -8,7 +8,10 @@ use axum::{
 };
 use mesos::v1::{
     self,
-    offer::{Operation, operation::{self, Type}},
+    offer::{
+        Operation,
+        operation::{self, Type},
+    },
 };
 
 use super::{Dead, Handle, Request, routes::Call};
@@ -41,9 +44,14 @@ fn parse(path: &str, fields: &BTreeMap<String, String>) -> Result<Change, String
     }
     let agent = v1::AgentId { value: field("slaveId")?.clone() };
     let list = |name: &str| -> Result<Vec<v1::Resource>, String> {
-        let error = |why: String| format!("Error parsing '{name}' query parameter in the request body: {why}");
-        let values: Vec<serde_json::Value> = serde_json::from_str(field(name)?).map_err(|why| error(why.to_string()))?;
-        values.iter().map(|value| mesos::json::from_value(value).map_err(|why| error(why.to_string()))).collect()
+        let error =
+            |why: String| format!("Error parsing '{name}' query parameter in the request body: {why}");
+        let values: Vec<serde_json::Value> =
+            serde_json::from_str(field(name)?).map_err(|why| error(why.to_string()))?;
+        values
+            .iter()
+            .map(|value| mesos::json::from_value(value).map_err(|why| error(why.to_string())))
+            .collect()
     };
     let of = |kind: Type| Operation { r#type: Some(kind.into()), ..Default::default() };
     let operation = match path {
@@ -59,7 +67,9 @@ fn parse(path: &str, fields: &BTreeMap<String, String>) -> Result<Change, String
         "/create-volumes" => {
             Operation { create: Some(operation::Create { volumes: list("volumes")? }), ..of(Type::Create) }
         }
-        _ => Operation { destroy: Some(operation::Destroy { volumes: list("volumes")? }), ..of(Type::Destroy) },
+        _ => {
+            Operation { destroy: Some(operation::Destroy { volumes: list("volumes")? }), ..of(Type::Destroy) }
+        }
     };
-    Ok(Change::Apply { agent, operation })
+    Ok(Change::Apply { agent, operation: Box::new(operation) })
 }

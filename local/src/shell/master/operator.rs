@@ -23,7 +23,7 @@ use crate::{
 /// What a call comes to.
 enum Meant {
     Look(fn(&Master) -> Answer),
-    Change(Change),
+    Change(Box<Change>),
     Refused(StatusCode, String),
 }
 
@@ -44,7 +44,6 @@ pub(super) async fn call(handle: &Handle, request: &Call) -> Result<Response, De
     match meant {
         Meant::Refused(status, why) => Ok(refuse(status, why)),
         Meant::Change(change) => {
-            let change = Box::new(change);
             let answer = handle.ask(|answer| Request::Change { change, answer }).await?;
             Ok(http::answer(answer.status, answer.text))
         }
@@ -63,9 +62,13 @@ fn meaning(call: api::Call) -> Meant {
         let why = format!("Failed to validate master::Call: Expecting '{what}' to be present");
         Meant::Refused(StatusCode::BAD_REQUEST, why)
     };
-    let Some(kind) = call.r#type.and_then(|number| Type::try_from(number).ok()) else { return missing("type") };
+    let Some(kind) = call.r#type.and_then(|number| Type::try_from(number).ok()) else {
+        return missing("type");
+    };
     let of = |kind: operation::Type| Operation { r#type: Some(kind.into()), ..Default::default() };
-    let apply = |agent: v1::AgentId, operation: Operation| Meant::Change(Change::Apply { agent, operation });
+    let apply = |agent: v1::AgentId, operation: Operation| {
+        Meant::Change(Box::new(Change::Apply { agent, operation: Box::new(operation) }))
+    };
     match kind {
         Type::GetHealth => Meant::Look(Master::get_health),
         Type::GetVersion => Meant::Look(Master::get_version),
@@ -80,11 +83,11 @@ fn meaning(call: api::Call) -> Meant {
         Type::GetOperations => Meant::Look(Master::get_operations),
         Type::GetRoles => Meant::Look(Master::get_roles),
         Type::Teardown => match call.teardown {
-            Some(it) => Meant::Change(Change::Teardown(it.framework_id)),
+            Some(it) => Meant::Change(Box::new(Change::Teardown(it.framework_id))),
             None => missing("teardown"),
         },
         Type::MarkAgentGone => match call.mark_agent_gone {
-            Some(it) => Meant::Change(Change::MarkGone(it.agent_id)),
+            Some(it) => Meant::Change(Box::new(Change::MarkGone(it.agent_id))),
             None => missing("mark_agent_gone"),
         },
         Type::ReserveResources => match call.reserve_resources {
@@ -153,7 +156,8 @@ fn with_lists(mut answer: Value) -> Value {
 
 pub(super) async fn get(handle: &Handle, path: &str, request: &Call) -> Result<Response, Dead> {
     if request.method != Method::GET && request.method != Method::HEAD {
-        let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, format!("405 Method Not Allowed: {path} takes GET"));
+        let mut response =
+            refuse(StatusCode::METHOD_NOT_ALLOWED, format!("405 Method Not Allowed: {path} takes GET"));
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
         return Ok(response);
     }
@@ -177,7 +181,9 @@ pub(super) async fn get(handle: &Handle, path: &str, request: &Call) -> Result<R
             handle.look(move |master| master.frameworks_document(only.as_deref())).await?
         }
         "/tasks" => {
-            let number = |name: &str, default: usize| field(name).and_then(|text| text.parse().ok()).unwrap_or(default);
+            let number = |name: &str, default: usize| {
+                field(name).and_then(|text| text.parse().ok()).unwrap_or(default)
+            };
             let tasks = TaskQuery {
                 framework: field("framework_id"),
                 task: field("task_id"),

@@ -78,7 +78,9 @@ impl File {
         };
         let document: Document = serde_json::from_slice(&bytes).map_err(|error| content(error.into()))?;
         if document.version != VERSION {
-            return Err(content(format!("its version is {}, this build reads {VERSION}", document.version).into()));
+            return Err(content(
+                format!("its version is {}, this build reads {VERSION}", document.version).into(),
+            ));
         }
         let times = |map: BTreeMap<String, f64>| {
             map.into_iter()
@@ -101,7 +103,11 @@ impl File {
         };
         let document = Document {
             version: VERSION,
-            agents: registry.agents.iter().map(|(id, info)| (id.clone(), mesos::json::to_value(info))).collect(),
+            agents: registry
+                .agents
+                .iter()
+                .map(|(id, info)| (id.clone(), mesos::json::to_value(info)))
+                .collect(),
             unreachable: times(&registry.unreachable),
             gone: times(&registry.gone),
         };

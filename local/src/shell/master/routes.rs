@@ -60,7 +60,9 @@ fn resolve(path: &str) -> Option<&'static str> {
 
 async fn dispatch(State(handle): State<Handle>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let Some(path) = resolve(parts.uri.path()) else { return refuse(StatusCode::NOT_FOUND, "404 Not Found.") };
+    let Some(path) = resolve(parts.uri.path()) else {
+        return refuse(StatusCode::NOT_FOUND, "404 Not Found.");
+    };
     let body = match http::read_body(&parts.headers, body).await {
         Ok(body) => body,
         Err(refused) => return refused,

@@ -41,7 +41,11 @@ pub(super) async fn call(handle: &Handle, request: &Call) -> Result<Response, De
     if accepted.is_none() && matches!(call.r#type(), Type::Subscribe | Type::ReconcileOperations) {
         return Ok(http::not_acceptable());
     }
-    let stream = request.headers.get(STREAM_ID).and_then(|value| value.to_str().ok()).map(|id| StreamId(id.to_owned()));
+    let stream = request
+        .headers
+        .get(STREAM_ID)
+        .and_then(|value| value.to_str().ok())
+        .map(|id| StreamId(id.to_owned()));
     match (call.r#type(), accepted, call.subscribe) {
         (Type::Subscribe, Some(encoding), Some(subscribe)) => {
             if stream.is_some() {
