@@ -20,6 +20,24 @@ pub struct Recovered {
     pub frameworks: Vec<RecoveredFramework>,
 }
 
+impl Recovered {
+    /// The runs whose end was not noted: the agent awaits a container event of each.
+    pub fn running(&self) -> Vec<Run> {
+        let agent_id = self.agent_id.clone().unwrap_or_default().value;
+        let run = |framework: &RecoveredFramework, executor: &RecoveredExecutor| Run {
+            agent_id: agent_id.clone(),
+            framework_id: framework.info.id.clone().unwrap_or_default().value,
+            executor_id: executor.info.executor_id.value.clone(),
+            container: executor.container.clone(),
+        };
+        let of = |framework: &RecoveredFramework| {
+            let live = framework.executors.iter().filter(|executor| !executor.ended);
+            live.map(|executor| run(framework, executor)).collect::<Vec<_>>()
+        };
+        self.frameworks.iter().flat_map(of).collect()
+    }
+}
+
 /// A framework on disk.
 #[derive(Clone, Debug)]
 pub struct RecoveredFramework {

@@ -16,6 +16,7 @@ mod cache;
 mod container;
 mod fetcher;
 mod files;
+mod gc;
 mod http;
 mod process;
 mod record;
@@ -173,6 +174,7 @@ pub async fn start(mut options: Options, door: MasterDoor) -> Result<Running, St
     let files = files::Files::new(&options);
     let app = http::router(http::Endpoint::new(requests.clone(), files, cut.clone()));
     let actor = actor::Actor { agent, clock, store, containers, door, address, cut: cut.clone(), receiver };
+    tokio::spawn(gc::run(options.work_dir.clone(), cut.clone()));
     Ok(Running {
         address,
         cut,

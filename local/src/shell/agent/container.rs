@@ -58,13 +58,11 @@ impl Containers {
     pub(super) fn recover(&mut self, recovered: &Recovered) {
         let mut records: BTreeMap<String, Record> =
             self.records.all().into_iter().map(|record| (record.container.clone(), record)).collect();
-        let known = recovered.frameworks.iter().flat_map(|framework| &framework.executors);
-        for executor in known.filter(|executor| !executor.ended) {
-            let record = records.remove(&executor.container.0);
-            let process = record.as_ref().and_then(|record| record.process.clone());
-            let (container, destroy) = (executor.container.clone(), self.token(&executor.container));
-            let marks = Marks::new(process, &record.map_or_else(PathBuf::new, |record| record.sandbox));
-            self.spawn(container, |watch| async move { watch.to_the_end(marks, destroy).await });
+        for run in recovered.running() {
+            let process = records.remove(&run.container.0).and_then(|record| record.process);
+            let marks = Marks::new(process, &layout::sandbox(&self.work_dir, &run));
+            let destroy = self.token(&run.container);
+            self.spawn(run.container, |watch| async move { watch.to_the_end(marks, destroy).await });
         }
         for record in records.into_values() {
             tracing::info!(container = %record.container, "container of nobody: its processes are ended");
@@ -93,8 +91,12 @@ impl Containers {
     ) {
         let destroy = self.token(&run.container);
         let (work_dir, fetcher) = (self.work_dir.clone(), self.fetcher.clone());
+        let sandbox = layout::sandbox(&self.work_dir, &run);
+        let recorded =
+            self.records.write(&Record { container: run.container.0.clone(), sandbox, process: None });
         self.spawn(run.container.clone(), |watch| async move {
             let prepared = async {
+                recorded.map_err(|error| chain(&error))?;
                 let owner = Owner::find(&user).map_err(|error| chain(&error))?;
                 let sandbox =
                     sandbox::make(&work_dir, &run, owner, &mounts).map_err(|error| chain(&error))?;
@@ -105,11 +107,15 @@ impl Containers {
                 Some(Err(why)) => ContainerEvent::Failed(why),
                 None => ContainerEvent::Exited { status: KILLED },
             };
+            if event != ContainerEvent::Prepared {
+                watch.records.remove(&watch.container.0);
+            }
             watch.tell(event).await;
         });
     }
 
-    /// Starts the executor's process. It is on record before it exists, so that no life of the agent forgets it.
+    /// Starts the executor's process. Its container has been on record since before it was prepared, so that no life of
+    /// the agent forgets it.
     pub(super) fn launch(
         &mut self,
         run: &Run,
@@ -122,7 +128,6 @@ impl Containers {
         let mut record =
             Record { container: run.container.0.clone(), sandbox: sandbox.clone(), process: None };
         let started = || -> io::Result<Identity> {
-            self.records.write(&record)?;
             let owner = Owner::find(user).map_err(io::Error::other)?;
             let process = spawn(&sandbox, owner, command, environment)?;
             record.process = Some(process.clone());

@@ -137,6 +137,21 @@ mod tests {
         assert_eq!(Stat::parse(42, "42 (a) S 7"), None);
     }
 
+    /// As after a SIGKILL of the whole mesos-local: the executor is nobody's child here.
+    #[tokio::test]
+    async fn the_end_of_a_process_that_is_no_child_is_noticed() {
+        let script = "sleep 1000 >/dev/null 2>&1 & echo $!";
+        let output =
+            std::process::Command::new("sh").args(["-c", script]).output().unwrap_or_else(|e| panic!("{e}"));
+        let pid = String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or_else(|e| panic!("{e}"));
+        let identity = Identity::of(pid).unwrap_or_else(|e| panic!("{e}"));
+        let handle = Handle::open(&identity).ok().flatten().unwrap_or_else(|| panic!("it runs"));
+        kill(&Stat::read(pid).unwrap_or_else(|e| panic!("{e}")));
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(30), handle.exited()).await;
+        assert!(matches!(ended, Ok(Ok(()))));
+        assert_eq!(handle.reap(), None, "its status is its parent's to know");
+    }
+
     #[test]
     fn only_the_same_start_is_the_same_process() {
         let me = Identity::of(std::process::id()).unwrap_or_else(|e| panic!("{e}"));
