@@ -63,3 +63,47 @@ async fn snapshot(bootstrap: Vec<String>, clock: Clock) -> Result<kafka::snapsho
         Err(_) => Err(format!("no answer within {} s", SNAPSHOT.as_secs())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use tokio::{task::JoinSet, time::timeout};
+
+    use super::*;
+
+    /// Nothing listens there.
+    fn question(urgent: bool) -> Option<KafkaQuestion> {
+        Some(KafkaQuestion { bootstrap: vec!["127.0.0.1:1".to_owned()], urgent })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn asks_only_when_wanted_and_more_often_when_urgent() {
+        let (ask, asked) = watch::channel(None);
+        let (inputs, mut received) = mpsc::channel(1);
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(poll(asked, inputs, Clock::start(), stop.clone()));
+
+        assert!(timeout(Duration::from_secs(60), received.recv()).await.is_err(), "nobody asks");
+
+        ask.send(question(false)).unwrap();
+        let first = timeout(SNAPSHOT, received.recv()).await.unwrap().unwrap();
+        assert!(matches!(first, Input::Event(Event::Kafka(Err(_)))), "and what fails is told");
+        let start = tokio::time::Instant::now();
+        received.recv().await.unwrap();
+        assert!(start.elapsed() >= IDLE);
+
+        // Becoming urgent does not wait for the long pause to end.
+        let start = tokio::time::Instant::now();
+        ask.send(question(true)).unwrap();
+        for _ in 0..3 {
+            received.recv().await.unwrap();
+        }
+        assert!(start.elapsed() < IDLE, "{:?}", start.elapsed());
+
+        ask.send(None).unwrap();
+        while timeout(Duration::from_secs(30), received.recv()).await.is_ok() {}
+        stop.cancel();
+        timeout(Duration::from_secs(1), tasks.join_next()).await.unwrap();
+    }
+}

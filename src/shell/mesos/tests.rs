@@ -21,7 +21,7 @@ fn events_become_the_cores() {
 
     let offers = v1::scheduler::Event {
         r#type: Some(Type::Offers.into()),
-        offers: Some(event::Offers { offers: vec![v1::Offer::default(); 2], ..Default::default() }),
+        offers: Some(event::Offers { offers: vec![v1::Offer::default(); 2] }),
         ..Default::default()
     };
     assert!(matches!(translate(offers), Some(Event::Offers(offers)) if offers.len() == 2));
@@ -30,7 +30,6 @@ fn events_become_the_cores() {
         r#type: Some(Type::Update.into()),
         update: Some(event::Update {
             status: v1::TaskStatus { message: Some("m".into()), ..Default::default() },
-            ..Default::default()
         }),
         ..Default::default()
     };
