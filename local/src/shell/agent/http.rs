@@ -13,6 +13,7 @@ use mesos::v1::agent;
 use mesos::v1::agent::response::{self, Type};
 use mesos::v1::executor;
 use serde_json::json;
+use tokio::io::AsyncReadExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,9 @@ use crate::shell::http::{
     MAX_BODY, accepted, body_encoding, decode, empty, json_response, message_response, only_post,
     record_stream, refuse,
 };
+
+/// Bytes of a download read at once.
+const CHUNK: usize = 64 << 10;
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
@@ -232,13 +236,10 @@ async fn file(endpoint: &Endpoint, kind: &str, query: &BTreeMap<String, String>)
             .files
             .list(&agent_id, path)
             .map(|all| json_response(&json!(all.iter().map(files::browse_entry).collect::<Vec<_>>()))),
-        "/files/download" => endpoint.files.resolve(&agent_id, path).and_then(|real| {
-            let data = std::fs::read(real)?;
-            let mut response = Response::new(Body::from(data));
-            let kind = header::HeaderValue::from_static("application/octet-stream");
-            response.headers_mut().insert(header::CONTENT_TYPE, kind);
-            Ok(response)
-        }),
+        "/files/download" => match endpoint.files.resolve(&agent_id, path) {
+            Ok(real) => download(&real).await,
+            Err(why) => Err(why),
+        },
         _ => {
             let (Ok(offset), Ok(length)) = (number("offset"), number("length")) else {
                 return bad("'offset' and 'length' must be numbers");
@@ -255,6 +256,26 @@ async fn file(endpoint: &Endpoint, kind: &str, query: &BTreeMap<String, String>)
         }
     };
     answer.unwrap_or_else(hidden)
+}
+
+/// A whole file, however long, read as its client takes it.
+async fn download(real: &std::path::Path) -> Result<Response, Hidden> {
+    let file = tokio::fs::File::open(real).await?;
+    if file.metadata().await?.is_dir() {
+        return Err(Hidden::Wrong("Cannot download a directory".to_owned()));
+    }
+    let chunks = futures_util::stream::unfold(file, |mut file| async move {
+        let mut chunk = Vec::with_capacity(CHUNK);
+        match file.read_buf(&mut chunk).await {
+            Ok(0) => None,
+            Ok(_) => Some((Ok(chunk), file)),
+            Err(error) => Some((Err(error), file)),
+        }
+    });
+    let mut response = Response::new(Body::from_stream(chunks));
+    let kind = header::HeaderValue::from_static("application/octet-stream");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(response)
 }
 
 fn hidden(why: Hidden) -> Response {

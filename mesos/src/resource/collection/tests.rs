@@ -1,7 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 use proptest::prelude::*;
 
-use super::super::reservation::{dynamic, fixed};
+use super::super::Scalar;
+use super::super::reservation::{self, dynamic, fixed};
 use super::*;
 use crate::v1::resource::DiskInfo;
 use crate::v1::resource::disk_info::source::{Mount, Type as SourceType};
