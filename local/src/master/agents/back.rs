@@ -111,6 +111,18 @@ impl Master {
         let listed = |task: &v1::Task| {
             back.tasks.iter().any(|it| it.task_id == task.task_id && it.framework_id == task.framework_id)
         };
+        // An end the agent has forgotten was acknowledged: only the word of it was lost with the old link.
+        for framework in self.frameworks.values_mut() {
+            let ended =
+                |task: &v1::Task| task.agent_id.value == id && is_terminal(task.state()) && !listed(task);
+            let ids: Vec<String> =
+                framework.tasks.iter().filter(|(_, task)| ended(task)).map(|(id, _)| id.clone()).collect();
+            for task in ids {
+                if let Some(task) = framework.tasks.remove(&task) {
+                    framework.complete(task);
+                }
+            }
+        }
         self.frameworks
             .values()
             .flat_map(|framework| framework.tasks.values().map(move |task| (framework, task)))

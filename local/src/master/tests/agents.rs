@@ -80,6 +80,16 @@ fn what_a_returned_agent_does_not_list_is_named_to_it() {
 }
 
 #[test]
+fn an_end_the_returned_agent_has_forgotten_is_forgotten() {
+    let mut world = World::new();
+    let (_, framework, agent) = world.with_task(info("r", &MODERN));
+    world.say(LINK, super::world::update(&framework, "t1", TaskState::TaskFinished, 2, &agent));
+    let outputs = world.reregister(NEXT, &agent, &resources("cpus:4;mem:1024"), Vec::new());
+    let ToAgent::Reregistered { missing, .. } = to_agent(&outputs).remove(0) else { panic!() };
+    assert!(missing.is_empty() && tasks(&world, &framework).is_empty());
+}
+
+#[test]
 fn a_late_word_on_a_dead_link_counts_for_nothing() {
     let mut world = World::new();
     let (_, framework, agent) = world.with_task(info("r", &MODERN));
