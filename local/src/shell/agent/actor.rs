@@ -221,7 +221,11 @@ impl Actor {
             Output::EndStream(stream) => drop(session.streams.remove(&stream)),
             Output::Prepare { run, user, uris, mounts } => self.containers.prepare(run, user, uris, mounts),
             Output::Launch { run, user, command, environment } => {
-                self.containers.launch(&run, &user, &command, environment);
+                if let Some(pid) = self.containers.launch(&run, &user, &command, environment) {
+                    let (container, event) = (run.container, ContainerEvent::Launched { pid });
+                    tracing::info!(container = %container.0, pid, "executor launched");
+                    session.pending.push_back(Input::Container { container, event });
+                }
             }
             Output::Mount { run, mounts } => self.containers.mount(&run, &mounts),
             Output::Unmount { run, mounts } => self.containers.unmount(&run, &mounts),

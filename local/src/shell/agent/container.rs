@@ -115,14 +115,14 @@ impl Containers {
     }
 
     /// Starts the executor's process. Its container has been on record since before it was prepared, so that no life of
-    /// the agent forgets it.
+    /// the agent forgets it. Gives its pid at once: the executor's first call must not overtake that news.
     pub(super) fn launch(
         &mut self,
         run: &Run,
         user: &str,
         command: &v1::CommandInfo,
         environment: Vec<(String, String)>,
-    ) {
+    ) -> Option<u32> {
         let destroy = self.token(&run.container);
         let sandbox = layout::sandbox(&self.work_dir, run);
         let mut record =
@@ -134,10 +134,10 @@ impl Containers {
             self.records.write(&record)?;
             Ok(process)
         }();
+        let pid = started.as_ref().ok().map(|process| process.pid);
         self.spawn(run.container.clone(), |watch| async move {
             match started {
                 Ok(process) => {
-                    watch.tell(ContainerEvent::Launched { pid: process.pid }).await;
                     watch.to_the_end(Marks::new(Some(process), &sandbox), destroy).await;
                 }
                 Err(error) => {
@@ -149,6 +149,7 @@ impl Containers {
                 }
             }
         });
+        pid
     }
 
     pub(super) fn mount(&self, run: &Run, mounts: &[Mount]) {
