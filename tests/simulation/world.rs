@@ -377,7 +377,7 @@ impl World {
                     }
                 }
                 master::Output::Registry(registry) => self.registry = *registry,
-                master::Output::Answer { .. } => {}
+                master::Output::Answer { .. } | master::Output::Log(_) => {}
             }
         }
     }

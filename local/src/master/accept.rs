@@ -143,7 +143,10 @@ impl Master {
     /// A refused operation is told only to those who gave it an id (§4.4).
     fn operation_error(&mut self, framework: &str, operation: &Operation, why: &str) {
         if operation.id.is_none() {
-            tracing::debug!(framework, why, "operation refused in silence: it has no id");
+            let kind = operation.r#type().as_str_name();
+            self.log(format!(
+                "{kind} of framework {framework} refused, it is not told for want of an id: {why}"
+            ));
             return;
         }
         let status = v1::OperationStatus {

@@ -128,8 +128,13 @@ impl Master {
     }
 
     /// Whether fault domains fit; a master without one ignores agents that have one.
-    fn ignores(&self, info: &v1::AgentInfo) -> bool {
-        info.domain.is_some() && self.options.domain.is_none()
+    fn ignores(&mut self, info: &v1::AgentInfo) -> bool {
+        let ignored = info.domain.is_some() && self.options.domain.is_none();
+        if ignored {
+            let hostname = &info.hostname;
+            self.log(format!("agent at {hostname} ignored: it has a fault domain and this master has none"));
+        }
+        ignored
     }
 
     fn register(
@@ -140,7 +145,6 @@ impl Master {
         resources: Vec<v1::Resource>,
     ) {
         if self.ignores(&info) {
-            tracing::warn!(agent = %info.hostname, "ignoring an agent with a fault domain: this master has none");
             return;
         }
         if let Some((id, _)) = self.agents.iter().find(|(_, agent)| agent.link == Some(link)) {
@@ -158,6 +162,7 @@ impl Master {
         info.id = Some(agent_id.clone());
         self.registry.admit(&id, info.clone());
         self.write_registry();
+        self.log(format!("agent {id} at {address} registered"));
         let agent = self.new_agent(link, address, info, &resources);
         self.agents.insert(id.clone(), agent);
         self.outputs.push(Output::ToAgent { link, message: ToAgent::Registered { agent_id } });

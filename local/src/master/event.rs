@@ -105,6 +105,8 @@ pub enum Output {
     Cut(LinkId),
     /// Make the registry durable before any later output is done.
     Registry(Box<Registry>),
+    /// Say this to the operator's log: something was refused or ignored, and nobody else is told.
+    Log(String),
     /// Answer a call.
     Answer {
         /// Whom.

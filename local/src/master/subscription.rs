@@ -22,6 +22,7 @@ impl Master {
     /// SUBSCRIBE. A refusal is an ERROR event on the new stream, and its end.
     pub(super) fn subscribe(&mut self, stream: StreamId, subscribe: call::Subscribe) {
         if let Err(why) = self.may_subscribe(&subscribe) {
+            self.log(format!("subscription of {} refused: {why}", subscribe.framework_info.name));
             self.end_with_error(stream, &why);
             return;
         }
@@ -51,6 +52,7 @@ impl Master {
         if let Some(old) = framework.stream.replace(stream) {
             self.end_with_error(old, "Framework failed over");
         }
+        self.log(format!("framework {id} subscribed"));
         let subscribed = scheduler::event::Subscribed {
             framework_id: v1::FrameworkId { value: id.clone() },
             heartbeat_interval_seconds: Some(self.options.heartbeat_interval.as_secs_f64()),
@@ -142,6 +144,7 @@ impl Master {
         if let Some(stream) = framework.stream.take() {
             self.outputs.push(Output::End(stream));
         }
+        self.log(format!("framework {id} ({}) removed", framework.info.name));
         framework.unregistered = Some(self.now);
         framework.failover_at = None;
         framework.filters.clear();

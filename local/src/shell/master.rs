@@ -355,6 +355,10 @@ impl Keeper {
                 self.file.store(&registry)?;
                 None
             }
+            Output::Log(text) => {
+                tracing::info!("{text}");
+                None
+            }
             Output::Answer { ticket, answer } => {
                 if let Some(waiting) = self.tickets.remove(&ticket) {
                     // Nobody waits any more if the client has hung up; the call has been made all the same.

@@ -24,7 +24,6 @@ pub(super) struct Back {
 impl Master {
     pub(super) fn reregister(&mut self, link: LinkId, address: SocketAddr, info: v1::AgentInfo, back: Back) {
         if self.ignores(&info) {
-            tracing::warn!(agent = %info.hostname, "ignoring an agent with a fault domain: this master has none");
             return;
         }
         let Some(agent_id) = info.id.clone() else { return };
@@ -34,6 +33,7 @@ impl Master {
             self.outputs.push(Output::ToAgent { link, message });
             return;
         }
+        self.log(format!("agent {id} at {address} is back"));
         let was_unreachable = self.registry.unreachable.contains_key(&id);
         self.recovered.remove(&id);
         if self.registry.agents.get(&id) != Some(&info) {

@@ -130,6 +130,7 @@ impl Master {
             Loss::Gone => self.registry.mark_gone(id, now),
         }
         self.write_registry();
+        self.log(format!("agent {id} lost: {why}"));
         self.rescind_agent(id);
         let Some(agent) = self.agents.remove(id) else { return };
         let frameworks: Vec<String> = self.frameworks.keys().cloned().collect();
