@@ -74,6 +74,16 @@ pub struct Home {
     pub size: Size,
 }
 
+impl Home {
+    /// Where clients reach the broker: `host:port`, an IPv6 address in brackets.
+    pub fn address(&self) -> String {
+        match self.advertised_host.contains(':') {
+            true => format!("[{}]:{}", self.advertised_host, self.port),
+            false => format!("{}:{}", self.advertised_host, self.port),
+        }
+    }
+}
+
 /// Whether Mesos has shown a home to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -119,6 +129,10 @@ pub struct Task {
     pub launched_at: Timestamp,
     /// What is known of it.
     pub condition: Condition,
+    /// Whether we decided to stop it, to launch it anew; stored before the KILL leaves, which Mesos may deliver long
+    /// after, so that no other broker is taken down meanwhile.
+    #[serde(default)]
+    pub stopping: bool,
     /// Whether its partitions were seen in sync while it ran (D18). Latched, so that another broker's trouble later
     /// does not undo this one's block.
     pub settled: bool,
@@ -173,6 +187,12 @@ const BACKOFF_BASE_MS: u64 = 1000;
 const BACKOFF_CAP_MS: u64 = 5 * 60 * 1000;
 
 impl Failures {
+    /// How long the next launch still waits, in milliseconds. More than the longest delay can only come from a clock
+    /// that was set back; it is no reason to wait.
+    pub fn wait(self, now: Timestamp) -> u64 {
+        Some(self.not_before.since(now)).filter(|wait| *wait <= BACKOFF_CAP_MS).unwrap_or_default()
+    }
+
     /// One more end at `now` of a task launched at `launched_at`: 0 s, 1 s, 2 s, 4 s … 5 min.
     pub fn again(self, launched_at: Timestamp, now: Timestamp) -> Self {
         let count = if now.since(launched_at) >= STABLE_MS { 1 } else { self.count.saturating_add(1) };
@@ -208,6 +228,13 @@ mod tests {
             delays.push(failures.not_before.since(Timestamp(1000)) / 1000);
         }
         assert_eq!(delays, [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+    }
+
+    #[test]
+    fn a_clock_set_back_delays_nothing() {
+        let failures = Failures { count: 3, not_before: Timestamp(86_400_000) };
+        assert_eq!(failures.wait(Timestamp(0)), 0);
+        assert_eq!(failures.wait(Timestamp(86_399_000)), 1000);
     }
 
     #[test]

@@ -13,10 +13,11 @@ use mesos::{
 
 use crate::{event::Timestamp, offer::pool::Pool, state::Stored};
 
-/// How long after its release a home's reservation may still turn up, because the ACCEPT that made it was under way.
-const GRACE_MS: u64 = 10_000;
-/// How long offers are asked for in the hope of finding a released home; seen later, it is returned all the same.
-pub const SEARCH_MS: u64 = 15 * 60_000;
+/// How long offers are asked for in the hope of finding a released home; seen later, it is returned all the same. It
+/// may be in use by a task that is still being killed, and then no offer shows it.
+const SEARCH_MS: u64 = 15 * 60_000;
+/// How long a released home is remembered at most.
+const REMEMBER_MS: u64 = 7 * 24 * 3_600_000;
 
 /// What one offer tells about reservations of ours.
 #[derive(Debug, Default)]
@@ -32,14 +33,14 @@ pub fn clean(stored: &mut Stored, offer: &v1::Offer, pool: &mut Pool, now: Times
     let mut cleaning = Cleaning::default();
     let agent = &offer.agent_id.value;
     let homes = pool.homes();
+    // An offer of its agent without it, after we gave it back, shows that it is gone.
     stored.released.retain(|home, released| {
-        let gone =
-            released.agent_id == *agent && !homes.contains(home) && now.since(released.since) >= GRACE_MS;
-        !gone
+        released.returned_at.is_none() || released.agent_id != *agent || homes.contains(home)
     });
     for home in homes {
         if let Some(released) = stored.released.get_mut(&home) {
             released.agent_id.clone_from(agent);
+            released.returned_at = Some(now);
             cleaning.operations.extend(give_back(pool.take_home(home)));
             cleaning
                 .remarks
@@ -56,6 +57,11 @@ pub fn clean(stored: &mut Stored, offer: &v1::Offer, pool: &mut Pool, now: Times
 /// Whether offers are still worth asking for.
 pub fn is_searching(stored: &Stored, now: Timestamp) -> bool {
     stored.released.values().any(|released| now.since(released.since) < SEARCH_MS)
+}
+
+/// Forgets released homes that never turned up.
+pub fn forget(stored: &mut Stored, now: Timestamp) {
+    stored.released.retain(|_, released| now.since(released.since) < REMEMBER_MS);
 }
 
 fn give_back(resources: Vec<v1::Resource>) -> Vec<Operation> {

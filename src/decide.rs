@@ -18,7 +18,7 @@ use mesos::{
 use rand::Rng;
 
 use crate::{
-    broker::{Condition, Hold},
+    broker::{Broker, Condition, Hold},
     clean,
     event::{Effects, Timestamp},
     launch,
@@ -47,6 +47,8 @@ pub fn decide(
         return;
     }
     reconcile(state, now, effects);
+    state.reconciled |= state.reconcile.is_complete();
+    clean::forget(&mut state.stored, now);
     roll::roll(state, now, effects);
     effects.calls.extend(state.kills.due(now));
     let mut offers = offers;
@@ -83,8 +85,7 @@ fn reconcile(state: &mut State, now: Timestamp, effects: &mut Effects) {
 
 /// The brokers to launch now: those with a home first, since their data is waiting, then the next new one.
 pub fn needs(state: &State, now: Timestamp) -> Vec<Need> {
-    let ready =
-        |broker: &&crate::broker::Broker| broker.live_task().is_none() && broker.failures.not_before <= now;
+    let ready = |broker: &&Broker| broker.live_task().is_none() && broker.failures.wait(now) == 0;
     let at_home = plan::wanted(state)
         .filter(ready)
         .filter_map(|broker| Some(Need::AtHome(broker.id, broker.home.clone()?)));
@@ -157,6 +158,7 @@ fn find_ended(state: &mut State, pool: &Pool, now: Timestamp, effects: &mut Effe
                     .notes
                     .push(format!("broker {}: task {} has ended: its home is offered", broker.id, task.id));
                 task.condition = Condition::Ended { at: now };
+                state.kills.done(task.id);
                 broker.failures = broker.failures.again(task.launched_at, now);
             }
         }
@@ -217,9 +219,13 @@ fn decline(offer: &v1::Offer) -> Call {
     }
 }
 
-/// Offers are asked for while a broker, or a released home, needs them, and only then.
+/// Offers are asked for while a broker needs one or is out of sight, or a released home may turn up; only then.
 fn suppress_or_revive(state: &mut State, now: Timestamp, effects: &mut Effects) {
-    let needs: Vec<BrokerId> = needs(state, now).iter().map(Need::broker).collect();
+    let mut needs: Vec<BrokerId> = needs(state, now).iter().map(Need::broker).collect();
+    // Only an offer can show that a broker out of sight has ended (`find_ended`), and where its home is now.
+    let out_of_sight =
+        |broker: &&Broker| broker.live_task().is_some_and(|t| t.condition == Condition::Unreachable);
+    needs.extend(state.stored.brokers.values().filter(out_of_sight).map(|broker| broker.id));
     let wanted = !needs.is_empty() || clean::is_searching(&state.stored, now);
     let r#type = match &state.offer_flow {
         OfferFlow::Suppressed if !wanted => return,

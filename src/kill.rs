@@ -31,11 +31,6 @@ impl Kills {
         self.0.entry(id).or_insert(Kill { agent_id, tries: 0, next_at: now });
     }
 
-    /// Whether this task is to end.
-    pub fn contains(&self, id: TaskId) -> bool {
-        self.0.contains_key(&id)
-    }
-
     /// Mesos says that it is dead or unknown.
     pub fn done(&mut self, id: TaskId) {
         self.0.remove(&id);

@@ -51,10 +51,12 @@ use crate::{
     view::View,
 };
 
-/// The pure scheduler: its state, the records last asked to be stored, and its source of chance.
+/// The pure scheduler: its state, what was last asked to be stored, and its source of chance.
 #[derive(Debug)]
 pub struct Scheduler {
     state: State,
+    /// `None` only while nothing was stored by this process.
+    written: Option<Stored>,
     records: Records,
     rng: StdRng,
 }
@@ -80,6 +82,7 @@ impl Scheduler {
         };
         let mut scheduler = Self {
             state: State::new(stored, refused),
+            written: None,
             records: records.clone(),
             rng: StdRng::seed_from_u64(seed),
         };
@@ -111,10 +114,8 @@ impl Scheduler {
         let serving =
             |broker: &&Broker| broker.live_task().is_some_and(|t| t.condition == Condition::Running);
         let brokers = self.state.stored.brokers.values().filter(serving);
-        let bootstrap: Vec<_> = brokers
-            .filter_map(|broker| broker.home.as_ref())
-            .map(|home| format!("{}:{}", home.advertised_host, home.port))
-            .collect();
+        let bootstrap: Vec<_> =
+            brokers.filter_map(|broker| broker.home.as_ref()).map(broker::Home::address).collect();
         let urgent = plan::wanted(&self.state).any(|broker| !plan::is_complete(&self.state, broker));
         (!bootstrap.is_empty()).then_some(KafkaQuestion { bootstrap, urgent })
     }
@@ -125,9 +126,13 @@ impl Scheduler {
     }
 
     fn changes(&mut self) -> event::Batch {
+        if self.written.as_ref() == Some(&self.state.stored) {
+            return event::Batch::default();
+        }
         let records = record::all(&self.state.stored);
         let changes = record::changes(&self.records, &records);
         self.records = records;
+        self.written = Some(self.state.stored.clone());
         changes
     }
 }

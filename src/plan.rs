@@ -6,12 +6,13 @@
 use std::fmt;
 
 use api::ids::BrokerId;
+use kafka::snapshot::PartitionId;
 
 use crate::{
     broker::{Broker, Condition},
     config::{self, Cost},
     event::Timestamp,
-    roll::Blocked,
+    roll::{self, Blocked},
     state::{Connection, State},
 };
 
@@ -96,8 +97,11 @@ pub enum Wait {
     },
     /// It runs an older configuration and may not be taken down now.
     Roll(Blocked),
-    /// It runs an older configuration and is about to be stopped.
-    Restart,
+    /// It is being stopped, to be launched anew with the target configuration.
+    Restart {
+        /// Partitions that no order of restarts keeps available to `acks=all` writers (D26).
+        unavoidable: Vec<PartitionId>,
+    },
 }
 
 impl fmt::Display for Wait {
@@ -132,7 +136,19 @@ impl fmt::Display for Wait {
                 write!(f, "agent {hostname} is unreachable; the broker may still run there")
             }
             Self::Roll(blocked) => write!(f, "runs an older configuration, restart blocked: {blocked}"),
-            Self::Restart => f.write_str("runs an older configuration, restarting"),
+            Self::Restart { unavoidable } => {
+                f.write_str("stopping, to restart with the target configuration")?;
+                if unavoidable.is_empty() {
+                    return Ok(());
+                }
+                let named: Vec<_> = unavoidable.iter().take(5).map(ToString::to_string).collect();
+                let more = if unavoidable.len() > 5 { ", …" } else { "" };
+                write!(
+                    f,
+                    "; unavailable meanwhile, since no other broker can stand in: {}{more}",
+                    named.join(", ")
+                )
+            }
         }
     }
 }
@@ -150,7 +166,9 @@ pub fn is_current(state: &State, broker: &Broker) -> bool {
 
 /// Whether the broker is as the target wants it, whatever the subscription.
 pub fn is_complete(state: &State, broker: &Broker) -> bool {
-    broker.live_task().is_some_and(|task| task.condition == Condition::Running && task.settled)
+    broker
+        .live_task()
+        .is_some_and(|task| task.condition == Condition::Running && task.settled && !task.stopping)
         && is_current(state, broker)
 }
 
@@ -162,26 +180,37 @@ pub fn wanted(state: &State) -> impl Iterator<Item = &Broker> {
 
 /// How far one broker is.
 pub fn step(state: &State, broker: &Broker, now: Timestamp) -> Step {
-    if let Some(task) = broker.live_task() {
-        let hostname = || broker.home.as_ref().map(|home| home.hostname.clone()).unwrap_or_default();
-        return match task.condition {
-            Condition::Running if is_current(state, broker) && task.settled => Step::Complete,
-            Condition::Running if is_current(state, broker) => {
-                Step::InProgress(Wait::InSync { detail: crate::settle::missing(state, broker.id) })
-            }
-            Condition::Running => match crate::roll::gate(state, broker.id, now) {
-                Ok(()) => Step::InProgress(Wait::Restart),
-                Err(blocked) => Step::Pending(Wait::Roll(blocked)),
-            },
-            Condition::Launching => Step::InProgress(Wait::Launch),
-            Condition::Starting => Step::InProgress(Wait::Start { message: task.message.clone() }),
-            Condition::Stopping => Step::InProgress(Wait::Stop),
-            Condition::Unreachable => Step::InProgress(Wait::Agent { hostname: hostname() }),
-            // Proof: a live task has not ended.
-            Condition::Ended { .. } => unreachable!("a live task has not ended"),
+    let Some(task) = broker.live_task() else {
+        return Step::Pending(why_not_launched(state, broker, now));
+    };
+    if task.stopping && task.condition != Condition::Stopping {
+        return match roll::gate(state, broker.id, now) {
+            Ok(unavoidable) => Step::InProgress(Wait::Restart { unavoidable }),
+            Err(blocked) => Step::InProgress(Wait::Roll(blocked)),
         };
     }
-    Step::Pending(why_not_launched(state, broker, now))
+    match task.condition {
+        Condition::Running if is_current(state, broker) => match task.settled {
+            true => Step::Complete,
+            false => Step::InProgress(Wait::InSync { detail: crate::settle::missing(state, broker.id) }),
+        },
+        Condition::Running => match roll::next(state).filter(|first| *first != broker.id) {
+            Some(first) => Step::Pending(Wait::Turn { after: first }),
+            None => match roll::gate(state, broker.id, now) {
+                Ok(unavoidable) => Step::InProgress(Wait::Restart { unavoidable }),
+                Err(blocked) => Step::Pending(Wait::Roll(blocked)),
+            },
+        },
+        Condition::Launching => Step::InProgress(Wait::Launch),
+        Condition::Starting => Step::InProgress(Wait::Start { message: task.message.clone() }),
+        Condition::Stopping => Step::InProgress(Wait::Stop),
+        Condition::Unreachable => {
+            let hostname = broker.home.as_ref().map(|home| home.hostname.clone()).unwrap_or_default();
+            Step::InProgress(Wait::Agent { hostname })
+        }
+        // Proof: a live task has not ended.
+        Condition::Ended { .. } => unreachable!("a live task has not ended"),
+    }
 }
 
 fn why_not_launched(state: &State, broker: &Broker, now: Timestamp) -> Wait {
@@ -199,7 +228,7 @@ fn why_not_launched(state: &State, broker: &Broker, now: Timestamp) -> Wait {
             return Wait::Reconciliation { tasks: state.reconcile.unheard().count() };
         }
     }
-    let wait = broker.failures.not_before.since(now);
+    let wait = broker.failures.wait(now);
     if wait > 0 {
         return Wait::Backoff { seconds: wait.div_ceil(1000), failures: broker.failures.count, message };
     }

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 
+use api::ids::BrokerId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -116,13 +117,17 @@ pub fn restore(records: &Records) -> Result<Option<Stored>, RestoreError> {
             Some(("released", id)) => {
                 stored.released.insert(HomeId(uuid(key, id)?), parse(key, value)?);
             }
-            Some(_) => return Err(RestoreError::Incomplete(format!("record {key:?} means nothing here"))),
-            None => {}
+            None if ["schema", "target", "framework"].contains(&key.as_str()) => {}
+            _ => return Err(RestoreError::Incomplete(format!("record {key:?} means nothing here"))),
         }
     }
     if !stored.configs.contains_key(&stored.target) {
         let message = format!("configuration {}, the target, is missing", stored.target.0);
         return Err(RestoreError::Incomplete(message));
+    }
+    let count = stored.configs[&stored.target].brokers.count;
+    if let Some(missing) = (0..count).map(BrokerId).find(|id| !stored.brokers.contains_key(id)) {
+        return Err(RestoreError::Incomplete(format!("record \"brokers/{missing}\" is missing")));
     }
     Ok(Some(stored))
 }

@@ -6,10 +6,13 @@
 use std::fmt;
 
 use api::ids::BrokerId;
-use kafka::availability::{self, Verdict};
+use kafka::{
+    availability::{self, Verdict},
+    snapshot::PartitionId,
+};
 
 use crate::{
-    broker::Condition,
+    broker::{Broker, Condition, Task},
     event::{Effects, Timestamp},
     plan,
     state::State,
@@ -52,60 +55,81 @@ impl fmt::Display for Blocked {
     }
 }
 
-/// Takes down the next broker that runs an older configuration, if that may be.
+/// Takes down the next broker that runs an older configuration, if that may be; and goes on with the one under way.
 pub fn roll(state: &mut State, now: Timestamp, effects: &mut Effects) {
-    let Some(broker) = next(state) else { return };
-    if gate(state, broker, now).is_err() {
-        return;
+    if let Some(broker) = next(state)
+        && gate(state, broker, now).is_ok()
+        && let Some(task) = state.stored.brokers.get_mut(&broker).and_then(|broker| broker.task.as_mut())
+    {
+        effects.notes.push(format!("broker {broker}: restarting it with the target configuration"));
+        task.stopping = true;
     }
-    let Some(record) = state.stored.brokers.get(&broker) else { return };
-    let Some(task) = record.live_task().map(|task| task.id) else { return };
-    if state.kills.contains(task) {
-        return;
+    let stopping = |broker: &&Broker| {
+        broker.live_task().is_some_and(|task| task.stopping && task.condition != Condition::Stopping)
+    };
+    let under_way: Vec<BrokerId> =
+        state.stored.brokers.values().filter(stopping).map(|broker| broker.id).collect();
+    for id in under_way {
+        // A KILL that may not have arrived is repeated only while it still may be sent: another broker may be down by now.
+        let allowed = gate(state, id, now).is_ok();
+        let broker = &state.stored.brokers[&id];
+        let Some(task) = broker.live_task() else { continue };
+        if allowed {
+            let agent = broker.home.as_ref().map(|home| home.agent_id.clone());
+            state.kills.add(task.id, agent, now);
+        } else {
+            state.kills.done(task.id);
+        }
     }
-    let agent = record.home.as_ref().map(|home| home.agent_id.clone());
-    effects.notes.push(format!("broker {broker}: restarting it with the target configuration"));
-    state.kills.add(task, agent, now);
 }
 
-/// The broker to roll next: the active controller last, since its move stops the cluster's housekeeping for a moment.
-fn next(state: &State) -> Option<BrokerId> {
+/// The broker to roll next: one that does not serve as it should before one that does, the active controller last,
+/// since its move stops the cluster's housekeeping for a moment.
+pub fn next(state: &State) -> Option<BrokerId> {
     let controller = state.kafka.as_ref().and_then(|snapshot| snapshot.controller);
-    state
-        .stored
-        .brokers
-        .values()
-        .filter(|b| {
-            b.live_task().is_some_and(|t| t.condition == Condition::Running) && !plan::is_current(state, b)
-        })
+    let candidate = |broker: &&Broker| {
+        let reachable = |task: &Task| matches!(task.condition, Condition::Starting | Condition::Running);
+        broker.live_task().is_some_and(|task| reachable(task) && !task.stopping)
+            && !plan::is_current(state, broker)
+    };
+    let candidates = state.stored.brokers.values().filter(candidate);
+    candidates
+        .min_by_key(|broker| (serves(broker), controller == Some(broker.id.0), broker.id))
         .map(|broker| broker.id)
-        .min_by_key(|id| (controller == Some(id.0), *id))
 }
 
-/// Whether `broker` may be taken down now, and if not, why.
-pub fn gate(state: &State, broker: BrokerId, now: Timestamp) -> Result<(), Blocked> {
+/// Whether the broker serves and was in sync: the ones that must not all go.
+fn serves(broker: &Broker) -> bool {
+    broker
+        .live_task()
+        .is_some_and(|task| task.condition == Condition::Running && task.settled && !task.stopping)
+}
+
+/// Whether `broker` may be taken down now, and if not, why. Answers the partitions that are unavailable to `acks=all`
+/// writers meanwhile, whatever the order.
+pub fn gate(state: &State, broker: BrokerId, now: Timestamp) -> Result<Vec<PartitionId>, Blocked> {
     if !state.reconcile.is_complete() {
         return Err(Blocked::Reconciling);
     }
-    // Brokers that do not serve come first: taking one more down would make two.
-    let down = state.stored.brokers.values().find(|other| {
-        other.id != broker
-            && (other.home.is_some() || other.task.is_some())
-            && !other.live_task().is_some_and(|task| {
-                task.condition == Condition::Running && task.settled && !state.kills.contains(task.id)
-            })
-    });
-    if let Some(other) = down {
+    let Some(record) = state.stored.brokers.get(&broker) else { return Ok(Vec::new()) };
+    if !record.live_task().is_some_and(|task| task.condition == Condition::Running) {
+        return Ok(Vec::new()); // It serves nobody: nothing is taken away.
+    }
+    // Brokers that have data and do not serve come first: taking one more down would make two. One without a home has
+    // none, and waits for this roll itself (D40). One that lags itself is judged by its partitions alone, or two of
+    // them would wait for each other for ever.
+    let settled = record.live_task().is_some_and(|task| task.settled);
+    let down = |other: &&Broker| other.id != broker && other.home.is_some() && !serves(other);
+    if settled && let Some(other) = state.stored.brokers.values().find(down) {
         return Err(Blocked::Other { broker: other.id });
     }
-    if let Some(first) = next(state).filter(|first| *first != broker) {
-        return Err(Blocked::Other { broker: first });
-    }
-    let Some(snapshot) = &state.kafka else {
+    // A picture from before a broker came back does not show what its restart did.
+    let since = state.serving_since.values().max().copied().unwrap_or_default();
+    let Some(snapshot) = state.kafka.as_ref().filter(|snapshot| snapshot.taken_at >= since.0) else {
         return Err(Blocked::NoPicture { error: state.kafka_error.clone() });
     };
     match availability::may_stop(snapshot, broker.0, now.0, MAX_AGE_MS) {
-        Verdict::Ok { .. } => Ok(()),
+        Verdict::Ok { unavoidable } => Ok(unavoidable),
         Verdict::Blocked { partitions } => {
             let named: Vec<_> = partitions.iter().take(3).map(ToString::to_string).collect();
             Err(Blocked::Kafka { detail: named.join("; ") })

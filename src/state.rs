@@ -49,6 +49,9 @@ pub struct Released {
     pub agent_id: String,
     /// Since when it is nobody's.
     pub since: Timestamp,
+    /// When Mesos was last asked to unreserve it, if it ever turned up.
+    #[serde(default)]
+    pub returned_at: Option<Timestamp>,
 }
 
 /// The subscription as seen from here.
@@ -93,6 +96,8 @@ pub struct State {
     pub connection: Connection,
     /// Who was heard from on this subscription.
     pub reconcile: Reconcile,
+    /// Whether every task was heard from at least once since this process started.
+    pub reconciled: bool,
     /// Tasks that must end.
     pub kills: Kills,
     /// What was last said about offers.
@@ -115,6 +120,7 @@ impl State {
             refused,
             connection: Connection::Disconnected { reason: "not subscribed yet".to_owned() },
             reconcile: Reconcile::default(),
+            reconciled: false,
             kills: Kills::default(),
             offer_flow: OfferFlow::Unsaid,
             kafka: None,
@@ -229,7 +235,7 @@ fn acknowledge(status: &v1::TaskStatus) -> Option<v1::scheduler::Call> {
     })
 }
 
-/// Follows a status of the broker's current, live task. Answers the home let go, if the status denies a claim.
+/// Follows a status of the broker's current, live task. Answers the home to return, if the status denies its claim.
 fn follow(
     broker: &mut Broker,
     status: &v1::TaskStatus,
@@ -238,7 +244,6 @@ fn follow(
 ) -> Option<(HomeId, Released)> {
     let id = broker.id;
     let state = status.state();
-    let claimed = broker.home.as_ref().is_some_and(|home| home.hold == Hold::Claimed);
     let Some(task) = broker.task.as_mut() else { return None };
     if let Some(healthy) = status.healthy {
         task.healthy = Some(healthy);
@@ -250,49 +255,68 @@ fn follow(
     }
     let before = task.condition;
     task.condition = match state {
-        // Known to the master and not started: nothing new, except that the claim was heard of.
+        // Known to the master and not started, so nothing new.
         TaskState::TaskStaging => task.condition,
         TaskState::TaskStarting => Condition::Starting,
         TaskState::TaskRunning => Condition::Running,
         TaskState::TaskKilling => Condition::Stopping,
-        TaskState::TaskUnreachable => Condition::Unreachable,
-        // The master has no idea: of a claim that is a denial, of a kept home it is a wait for the agent.
-        TaskState::TaskUnknown if claimed => Condition::Ended { at: now },
-        TaskState::TaskUnknown => Condition::Unreachable,
+        // The master has no idea: its agent may yet come back.
+        TaskState::TaskUnreachable | TaskState::TaskUnknown => Condition::Unreachable,
         _ => Condition::Ended { at: now },
     };
     if task.condition != before {
         let words = if task.message.is_empty() { String::new() } else { format!(": {}", task.message) };
         effects.notes.push(format!("broker {id}: task {} is {}{words}", task.id, state.as_str_name()));
     }
-    if task.condition.is_ended() {
-        let launched_at = task.launched_at;
-        broker.failures = broker.failures.again(launched_at, now);
+    // An end that we asked for is no failure.
+    if task.condition.is_ended() && !task.stopping {
+        broker.failures = broker.failures.again(task.launched_at, now);
     }
-    let denied = claimed && denies_claim(state);
-    if denied {
-        let home = broker.home.take()?;
-        effects
-            .notes
-            .push(format!("broker {id}: its claim on agent {} was denied and is let go", home.agent_id));
-        return Some((home.id, Released { broker: id, agent_id: home.agent_id, since: now }));
-    }
-    if let Some(home) = broker.home.as_mut()
-        && (is_live(state) || (is_terminal(state) && claimed))
-    {
-        keep(home, status);
+    let claim = broker.home.as_mut().filter(|home| home.hold == Hold::Claimed);
+    match (claim, meaning_for_claim(status)) {
+        (Some(home), Claim::Shown) => keep(home, status),
+        (Some(_), Claim::Denied { returned }) => {
+            let home = broker.home.take()?;
+            effects
+                .notes
+                .push(format!("broker {id}: its claim on agent {} was denied and is let go", home.agent_id));
+            let released = Released { broker: id, agent_id: home.agent_id, since: now, returned_at: None };
+            return returned.then_some((home.id, released));
+        }
+        _ => {}
     }
     None
 }
 
-/// Whether the end of a launch says that nothing was reserved for it, as far as anyone can tell.
-fn denies_claim(state: TaskState) -> bool {
+/// What a status of its task says about a claimed home.
+enum Claim {
+    /// Nothing: Mesos may or may not have made it.
+    Open,
+    /// It is there.
+    Shown,
+    /// It is not there, as far as anyone can tell.
+    Denied {
+        /// Whether what may be there after all held no broker for sure, so that it may be returned when it turns up.
+        returned: bool,
+    },
+}
+
+fn meaning_for_claim(status: &v1::TaskStatus) -> Claim {
     use TaskState::*;
-    matches!(state, TaskError | TaskDropped | TaskGone | TaskGoneByOperator | TaskLost | TaskUnknown)
+    match status.state() {
+        // The master has the launch; its agent may not.
+        TaskStaging | TaskUnreachable | TaskUnknown => Claim::Open,
+        TaskStarting | TaskRunning | TaskKilling | TaskFinished | TaskFailed | TaskKilled => Claim::Shown,
+        // By the agent: its executor was there, and is no more.
+        TaskGone if status.uuid.is_some() => Claim::Shown,
+        TaskError | TaskDropped | TaskGone => Claim::Denied { returned: true },
+        // Its agent has left: a broker may have served there unheard.
+        TaskLost | TaskGoneByOperator => Claim::Denied { returned: false },
+    }
 }
 
 /// Mesos has shown the home: from now on only an operator can give it up.
-pub fn keep(home: &mut Home, status: &v1::TaskStatus) {
+fn keep(home: &mut Home, status: &v1::TaskStatus) {
     home.hold = Hold::Kept;
     if let Some(agent) = &status.agent_id {
         home.agent_id.clone_from(&agent.value);
@@ -307,6 +331,7 @@ pub fn launching(id: TaskId, config: ConfigId, generation: u64, now: Timestamp) 
         generation,
         launched_at: now,
         condition: Condition::Launching,
+        stopping: false,
         settled: false,
         healthy: None,
         message: String::new(),

@@ -104,20 +104,24 @@ fn fold(parts: impl Iterator<Item = Status>) -> Status {
     }
 }
 
+/// The reconciliation phase is done once every task was heard from in this process's life: a subscription lost later
+/// is no rollout, and shows in `/admin/healthcheck` (S-048, D19).
 fn reconciliation_block(state: &State, id: Uuid) -> rest::Block {
-    let (status, message, waiting) = match &state.connection {
-        Connection::Disconnected { reason } => {
-            let wait = Wait::Subscription { reason: reason.clone() };
-            (Status::Pending, format!("Reconciliation is Pending: {wait}"), Some(waiting(&wait)))
-        }
-        Connection::Subscribed if state.reconcile.is_complete() => {
-            (Status::Complete, "Reconciliation complete".to_owned(), None)
-        }
-        Connection::Subscribed => {
-            let wait = Wait::Reconciliation { tasks: state.reconcile.unheard().count() };
-            (Status::InProgress, format!("Reconciliation is InProgress: {wait}"), Some(waiting(&wait)))
-        }
+    let wait = match &state.connection {
+        Connection::Disconnected { reason } => Some(Wait::Subscription { reason: reason.clone() }),
+        Connection::Subscribed if state.reconcile.is_complete() => None,
+        Connection::Subscribed => Some(Wait::Reconciliation { tasks: state.reconcile.unheard().count() }),
     };
+    let status = match (&wait, state.reconciled) {
+        (None, _) | (_, true) => Status::Complete,
+        (Some(Wait::Reconciliation { .. }), false) => Status::InProgress,
+        (Some(_), false) => Status::Pending,
+    };
+    let message = match &wait {
+        None => "Reconciliation complete".to_owned(),
+        Some(wait) => format!("Reconciliation is {status}: {wait}"),
+    };
+    let waiting = wait.as_ref().map(waiting);
     rest::Block { has_decision_point: false, id, message, name: "Reconciliation".to_owned(), status, waiting }
 }
 
@@ -148,7 +152,7 @@ fn waiting(wait: &Wait) -> Waiting {
         Wait::Agent { .. } => WaitReason::Agent,
         Wait::Launch | Wait::Start { .. } => WaitReason::Start,
         Wait::InSync { .. } => WaitReason::InSync,
-        Wait::Stop | Wait::Restart => WaitReason::Stop,
+        Wait::Stop | Wait::Restart { .. } => WaitReason::Stop,
         Wait::Roll(_) => WaitReason::Roll,
     };
     Waiting::new(reason, wait.to_string())
@@ -200,7 +204,7 @@ fn connection_body(state: &State) -> rest::Connection {
         brokers.filter_map(|broker| Some((broker.id, broker.home.as_ref()?)))
     };
     rest::Connection {
-        address: serving().map(|(_, home)| format!("{}:{}", home.advertised_host, home.port)).collect(),
+        address: serving().map(|(_, home)| home.address()).collect(),
         dns: serving().map(|(id, home)| format!("broker-{id}.{name}.mesos:{}", home.port)).collect(),
         vip: format!("broker.{name}.l4lb.thisdcos.directory:9092"),
         zookeeper: service.zookeeper_connect(),

@@ -77,7 +77,7 @@ fn brokers_come_one_after_the_other() {
     let effects = world.kafka();
     assert_eq!(calls(&effects, call::Type::Revive).len(), 1, "broker 1 needs an offer now");
     world.bring_up(1, "A-1");
-    let effects = world.offer("A-1", plenty());
+    let effects = world.offer("A-1", resources("cpus:8;mem:16384;disk:40000;ports:[9094-10092]"));
     assert_eq!(calls(&effects, call::Type::Suppress).len(), 1, "nobody needs another offer");
     world.run(2);
     let view = world.view();
@@ -140,8 +140,10 @@ fn a_declined_offer_names_all_it_lacks() {
     "#]]
     .assert_debug_eq(&causes);
     assert_eq!(world.messages()[1], "Broker-1 is Pending: waiting for an offer with room for it");
-    world.bring_up(1, "A-2");
-    world.bring_up(2, "A-3");
+    world.offer("A-2", plenty());
+    world.run(1);
+    world.offer("A-3", plenty());
+    world.run(2);
     assert_eq!(world.view().connection.address[2], "10.0.0.5:9092");
 }
 

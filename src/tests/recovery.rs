@@ -45,8 +45,7 @@ fn a_reservation_that_leaked_is_returned() {
     let effects = world.offer("A-1", leaked.clone());
     assert_eq!(operations(&effects), [Type::Destroy, Type::Unreserve]);
     world.bring_up(0, "A-2");
-    assert!(calls(&world.pass(1000), call::Type::Suppress).is_empty(), "still searching");
-    world.pass(20_000);
+    assert!(calls(&world.pass(1000), call::Type::Suppress).is_empty(), "not known to be gone yet");
     let effects = world.offer("A-1", plenty());
     assert!(world.scheduler.state().stored.released.is_empty(), "an offer shows that it is gone");
     assert_eq!(calls(&effects, call::Type::Suppress).len(), 1);
@@ -153,7 +152,8 @@ fn an_unreachable_broker_is_waited_for() {
     let home = home_in_offer(&world.offer("A-1", plenty()));
     world.run(0);
     let id = world.task(0);
-    world.status(id, TaskState::TaskUnreachable);
+    let effects = world.status(id, TaskState::TaskUnreachable);
+    assert_eq!(calls(&effects, call::Type::Revive).len(), 1, "only an offer can show that it has ended");
     assert_eq!(
         world.messages(),
         ["Broker-0 is InProgress: agent A-1.local is unreachable; the broker may still run there"]
@@ -194,4 +194,78 @@ fn a_home_once_seen_is_kept() {
     world.status(id, TaskState::TaskGone);
     assert_eq!(hold(&world), Some(Hold::Kept));
     assert!(world.scheduler.state().stored.released.is_empty());
+}
+
+// The master has a launch long before its agent has it: TASK_STAGING is no sign of a home.
+#[test]
+fn a_claim_that_was_staging_may_still_be_denied() {
+    let mut world = World::new("BROKER_COUNT=1");
+    world.subscribe();
+    world.offer("A-1", plenty());
+    world.status(world.task(0), TaskState::TaskStaging);
+    world.status(world.task(0), TaskState::TaskDropped);
+    assert_eq!(world.scheduler.state().stored.brokers[&BrokerId(0)].home, None);
+    assert_eq!(operations(&world.offer("A-1", plenty())), [Type::Reserve, Type::Create, Type::Launch]);
+}
+
+// "No idea" is no denial: the agent may come back, with a broker that served unheard.
+#[test]
+fn a_claim_of_which_mesos_has_no_idea_is_waited_for() {
+    let mut world = World::new("BROKER_COUNT=1");
+    world.subscribe();
+    let home = home_in_offer(&world.offer("A-1", plenty()));
+    world.status(world.task(0), TaskState::TaskUnknown);
+    assert!(accepted(&world.offer("A-2", plenty())).is_none());
+    assert_eq!(
+        operations(&world.offer("A-1", home)),
+        [Type::Launch],
+        "the offer shows that it is there, and unused"
+    );
+}
+
+// An agent that left may hold what a broker wrote unheard: its claim is let go, but never destroyed.
+#[test]
+fn the_claim_of_an_agent_that_left_is_never_destroyed() {
+    let mut world = World::new("BROKER_COUNT=1");
+    world.subscribe();
+    let home = home_in_offer(&world.offer("A-1", plenty()));
+    world.status(world.task(0), TaskState::TaskLost);
+    world.bring_up(0, "A-2");
+    let effects = world.offer("A-1", home);
+    assert!(accepted(&effects).is_none());
+    assert!(effects.notes.iter().any(|note| note.contains("left alone")));
+}
+
+// A new broker waits for every task to be heard from: one of them may be its own.
+#[test]
+fn no_new_broker_before_reconciliation() {
+    let mut world = World::new("");
+    world.subscribe();
+    for broker in 0..3 {
+        world.bring_up(broker, "A-1");
+    }
+    world.restart("BROKER_COUNT=4");
+    world.subscribe();
+    assert!(accepted(&world.offer("A-1", plenty())).is_none());
+    assert_eq!(world.messages()[3], "Broker-3 is Pending: waiting for Mesos to report on 3 task(s)");
+    for broker in 0..3 {
+        world.status(world.task(broker), TaskState::TaskRunning);
+    }
+    assert!(accepted(&world.offer("A-1", plenty())).is_some());
+}
+
+// A lost subscription is no rollout: the plan stays complete, health does not (S-048, D19).
+#[test]
+fn a_lost_subscription_is_no_rollout() {
+    let mut world = World::new("BROKER_COUNT=1");
+    world.subscribe();
+    world.bring_up(0, "A-1");
+    world.handle(Event::Disconnected { reason: "the stream ended".to_owned() });
+    let view = world.view();
+    assert_eq!(view.plan.status, api::rest::Status::Complete);
+    assert_eq!(
+        view.plan.phases[0].blocks[0].message,
+        "Reconciliation is Complete: not connected to Mesos: the stream ended"
+    );
+    assert!(!view.health.is_healthy());
 }

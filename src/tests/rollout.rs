@@ -64,6 +64,7 @@ fn a_change_is_rolled_out_one_by_one() {
     assert!(calls(&world.pass(0), call::Type::Kill).is_empty(), "Kafka was not asked yet");
     let wait = "runs an older configuration, restart blocked: Kafka was not asked yet";
     assert!(world.messages()[0].contains(wait), "{:?}", world.messages());
+    assert!(world.messages()[1].contains("waiting for broker-0"), "{:?}", world.messages());
 
     let partition = |isr: &[u32]| Partition {
         replicas: vec![0, 1, 2],
@@ -116,4 +117,84 @@ fn a_broker_is_added() {
     world.bring_up(3, "A-2");
     assert_eq!(world.view().plan.status, Status::Complete);
     assert_eq!(world.view().brokers.len(), 4);
+}
+
+// A broker whose claim was denied has no data to protect, and waits for the roll itself: the two must not wait for
+// each other.
+#[test]
+fn a_roll_does_not_wait_for_a_broker_without_a_home() {
+    let (mut world, _) = three();
+    world.restart("BROKER_COUNT=4");
+    resubscribe(&mut world);
+    world.offer("A-2", plenty());
+    world.status(world.task(3), TaskState::TaskDropped);
+    world.restart("KAFKA_OVERRIDE_LOG_RETENTION_HOURS=100");
+    resubscribe(&mut world);
+    let effects = world.kafka();
+    assert_eq!(calls(&effects, call::Type::Kill).len(), 1, "{:?}", world.messages());
+}
+
+// A bad roll is repaired where it went wrong first: a broker that does not come up is restarted before any that serves.
+#[test]
+fn a_broker_that_is_not_up_is_rolled_first() {
+    let (mut world, homes) = three();
+    world.restart("KAFKA_OVERRIDE_LOG_RETENTION_HOURS=100");
+    resubscribe(&mut world);
+    world.kafka();
+    let id = world.task(1);
+    world.status(id, TaskState::TaskKilled);
+    world.offer("A-1", homes[1].clone());
+    let stuck = world.task(1);
+    world.status(stuck, TaskState::TaskStarting);
+    assert!(calls(&world.kafka(), call::Type::Kill).is_empty(), "one down is enough");
+    world.restart("KAFKA_OVERRIDE_LOG_RETENTION_HOURS=200");
+    world.subscribe();
+    for (broker, state) in
+        [(0, TaskState::TaskRunning), (1, TaskState::TaskStarting), (2, TaskState::TaskRunning)]
+    {
+        world.status(world.task(broker), state);
+    }
+    let kills: Vec<_> = world.pass(1000).calls.into_iter().filter_map(|call| call.kill).collect();
+    let again = kills.iter().all(|kill| kill.task_id.value == stuck.to_string());
+    assert!(again, "{kills:?}");
+    assert!(world.scheduler.state().stored.brokers[&api::ids::BrokerId(1)].task.as_ref().unwrap().stopping);
+}
+
+// A KILL that may not have arrived is not repeated while another broker is down (D26); and the wait is explained.
+#[test]
+fn a_kill_is_not_repeated_while_another_broker_is_down() {
+    let (mut world, _) = three();
+    world.restart("KAFKA_OVERRIDE_LOG_RETENTION_HOURS=100");
+    resubscribe(&mut world);
+    assert_eq!(calls(&world.kafka(), call::Type::Kill).len(), 1);
+    world.status(world.task(2), TaskState::TaskFailed);
+    assert!(calls(&world.pass(5000), call::Type::Kill).is_empty());
+    assert!(calls(&world.subscribe(), call::Type::Kill).is_empty());
+    world.status(world.task(0), TaskState::TaskRunning);
+    world.status(world.task(1), TaskState::TaskRunning);
+    assert!(calls(&world.kafka(), call::Type::Kill).is_empty());
+    assert!(
+        world.messages()[1].contains("restart blocked: broker-2 is not back yet"),
+        "{:?}",
+        world.messages()
+    );
+}
+
+// D26: partitions that no order of restarts keeps available are named, and the roll goes on.
+#[test]
+fn unavoidable_unavailability_is_named() {
+    let (mut world, _) = three();
+    world.restart("KAFKA_OVERRIDE_LOG_RETENTION_HOURS=100");
+    resubscribe(&mut world);
+    let mut snapshot = world.snapshot();
+    let partition = Partition { replicas: vec![1], isr: [1].into(), leader: Some(1) };
+    let topic = Topic { min_isr: Ok(1), internal: false, partitions: BTreeMap::from([(0, partition)]) };
+    snapshot.topics.insert("topic1".to_owned(), topic);
+    let effects = world.handle(Event::Kafka(Ok(snapshot)));
+    assert_eq!(calls(&effects, call::Type::Kill).len(), 1);
+    let message = &world.messages()[1];
+    assert!(
+        message.contains("unavailable meanwhile, since no other broker can stand in: topic1/0"),
+        "{message}"
+    );
 }

@@ -99,7 +99,9 @@ impl World {
 
     /// Launches `broker` on a new offer, up to TASK_RUNNING, and lets Kafka see all of `alive`.
     pub(super) fn bring_up(&mut self, broker: u32, agent: &str) -> Effects {
-        let effects = self.offer(agent, plenty());
+        // What the brokers before it took is not offered.
+        let ports = format!("cpus:8;mem:16384;disk:40000;ports:[{}-10092]", 9092 + broker);
+        let effects = self.offer(agent, resources(&ports));
         assert!(accepted(&effects).is_some(), "{:?}", self.view().plan);
         self.run(broker)
     }

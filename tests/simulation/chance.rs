@@ -11,12 +11,14 @@ pub struct Chance {
 /// Probabilities in thousandths: per event where nothing else is said.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rates {
-    /// A call to Mesos is lost.
+    /// A call to Mesos gets no answer.
     pub call_lost: u32,
     /// An update is delivered twice.
     pub update_twice: u32,
     /// An update is held back behind later ones of other tasks.
     pub update_late: u32,
+    /// An agent's link breaks in the middle of a launch.
+    pub cut_at_launch: u32,
     /// A task's start fails.
     pub start_fails: u32,
     /// The scheduler dies before it commits.
@@ -42,6 +44,7 @@ impl Chance {
             call_lost: rate(100),
             update_twice: rate(200),
             update_late: rate(200),
+            cut_at_launch: rate(300),
             start_fails: rate(200),
             crash_before_commit: rate(20),
             crash_after_commit: rate(40),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use local::agent::{
-    Checkpoint, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask, Run, StoredOperation, UpdateRecord,
+    Checkpoint, Recovered, RecoveredExecutor, RecoveredFramework, RecoveredTask, Run, StoredOperation,
+    UpdateRecord,
 };
 use mesos::v1;
 

@@ -12,7 +12,7 @@ use mesos::{
     },
 };
 use scheduler::{
-    broker::{Broker, Condition, is_terminal},
+    broker::{Broker, Condition, Hold, HomeId, is_terminal},
     event::Records,
     offer::pool::home_of,
     record,
@@ -31,7 +31,9 @@ fn stored_broker(store: &Records, id: TaskId) -> Option<Broker> {
 /// No call rests on an unstored write: a LAUNCH's task and home are in the store.
 pub fn launch_is_stored(store: &Records, call: &Call) -> Check {
     let Some(accept) = &call.accept else { return Ok(()) };
-    for task in accept.operations.iter().filter_map(|o| o.launch.as_ref()).flat_map(|launch| &launch.task_infos) {
+    for task in
+        accept.operations.iter().filter_map(|o| o.launch.as_ref()).flat_map(|launch| &launch.task_infos)
+    {
         let id: TaskId = task.task_id.value.parse().unwrap();
         let stored = stored_broker(store, id).and_then(|broker| Some((broker.task?.id, broker.home?)));
         let executor = task.executor.as_ref().unwrap();
@@ -47,26 +49,36 @@ pub fn launch_is_stored(store: &Records, call: &Call) -> Check {
 }
 
 /// No acknowledge before store: the update acknowledged shows in the stored record of its task.
-pub fn acknowledged_is_stored(store: &Records, call: &Call, updates: &BTreeMap<Vec<u8>, v1::TaskStatus>) -> Check {
+pub fn acknowledged_is_stored(
+    store: &Records,
+    call: &Call,
+    updates: &BTreeMap<Vec<u8>, v1::TaskStatus>,
+) -> Check {
     let Some(acknowledge) = &call.acknowledge else { return Ok(()) };
     let Some(status) = updates.get(&acknowledge.uuid) else {
         return Err(format!("no acknowledge before store: unknown uuid {:?}", acknowledge.uuid));
     };
     let id: TaskId = status.task_id.value.parse().unwrap();
-    let Some(task) = stored_broker(store, id).and_then(|broker| broker.task).filter(|task| task.id == id) else {
+    let Some(task) = stored_broker(store, id).and_then(|broker| broker.task).filter(|task| task.id == id)
+    else {
         return Ok(());
     };
     let fits = match (status.state(), task.condition) {
         (state, Condition::Ended { .. }) => is_terminal(state) || state != TaskState::TaskStaging,
         (state, _) if is_terminal(state) => false,
         (_, Condition::Launching) => false,
+        // A repeated update may be older than what is stored, never newer.
         (TaskState::TaskRunning, Condition::Starting) => false,
         _ => true,
     };
     if fits {
         return Ok(());
     }
-    Err(format!("no acknowledge before store: {} of {id} while {:?} is stored", status.state().as_str_name(), task.condition))
+    Err(format!(
+        "no acknowledge before store: {} of {id} while {:?} is stored",
+        status.state().as_str_name(),
+        task.condition
+    ))
 }
 
 /// Each offer is answered once, in the `handle` that brought it.
@@ -96,11 +108,13 @@ pub fn store_is_state(store: &Records, core: &scheduler::Scheduler, planted: Opt
         held.retain(|key, _| !key.starts_with("released/"));
         store.retain(|key, _| !key.starts_with("released/"));
     }
-    let restored = record::restore(&store).map_err(|e| format!("the state restored equals the state held: {e}"))?;
+    let restored =
+        record::restore(&store).map_err(|e| format!("the state restored equals the state held: {e}"))?;
     match restored {
         Some(restored) if record::all(&restored) == held => Ok(()),
         _ => {
-            let different: Vec<_> = held.iter().filter(|(key, value)| store.get(*key) != Some(value)).map(|(k, _)| k).collect();
+            let different: Vec<_> =
+                held.iter().filter(|(key, value)| store.get(*key) != Some(value)).map(|(k, _)| k).collect();
             Err(format!("the state restored equals the state held: {different:?} differ"))
         }
     }
@@ -109,10 +123,14 @@ pub fn store_is_state(store: &Records, core: &scheduler::Scheduler, planted: Opt
 /// A volume is destroyed only after a denied claim: never one that a broker ever served from.
 pub fn destroyed_held_nothing(call: &Call, served: &BTreeSet<String>) -> Check {
     let Some(accept) = &call.accept else { return Ok(()) };
-    for volume in accept.operations.iter().filter_map(|o| o.destroy.as_ref()).flat_map(|destroy| &destroy.volumes) {
+    for volume in
+        accept.operations.iter().filter_map(|o| o.destroy.as_ref()).flat_map(|destroy| &destroy.volumes)
+    {
         let id = identity::persistence_id(volume).unwrap_or_default();
         if served.contains(id) {
-            return Err(format!("a volume is destroyed only after a denied claim: {id} held a broker's data"));
+            return Err(format!(
+                "a volume is destroyed only after a denied claim: {id} held a broker's data"
+            ));
         }
     }
     Ok(())
@@ -121,7 +139,8 @@ pub fn destroyed_held_nothing(call: &Call, served: &BTreeSet<String>) -> Check {
 /// One live task per broker, in truth: executors that run, on whatever machine.
 pub fn one_live_task(nodes: &[Node]) -> Check {
     let mut live: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
-    for executor in nodes.iter().flat_map(|node| node.executors.values()).filter(|executor| !executor.ending) {
+    for executor in nodes.iter().flat_map(|node| node.executors.values()).filter(|executor| !executor.ending)
+    {
         if let (Some(broker), Some(task)) = (executor.broker(), executor.task_id()) {
             live.entry(broker).or_default().push(task);
         }
@@ -133,7 +152,11 @@ pub fn one_live_task(nodes: &[Node]) -> Check {
 }
 
 /// At most one broker is down by our hand: a KILL of a broker's current task comes only while no other one is.
-pub fn one_down_by_our_hand(call: &Call, core: &scheduler::Scheduler, down: &BTreeSet<u32>) -> Result<Option<u32>, String> {
+pub fn one_down_by_our_hand(
+    call: &Call,
+    core: &scheduler::Scheduler,
+    down: &BTreeSet<u32>,
+) -> Result<Option<u32>, String> {
     if call.r#type() != call::Type::Kill {
         return Ok(None);
     }
@@ -142,6 +165,9 @@ pub fn one_down_by_our_hand(call: &Call, core: &scheduler::Scheduler, down: &BTr
     if current.is_none_or(|task| task.id != id) {
         return Ok(None); // a zombie, which takes nothing down
     }
+    if !is_asked_for(core, id) {
+        return Err(format!("a broker that runs what is wanted is left alone: KILL of {id}"));
+    }
     let other: Vec<_> = down.iter().filter(|broker| **broker != id.broker.0).collect();
     if other.is_empty() {
         return Ok(Some(id.broker.0));
@@ -149,10 +175,41 @@ pub fn one_down_by_our_hand(call: &Call, core: &scheduler::Scheduler, down: &BTr
     Err(format!("at most one broker is down by our hand: {} while {other:?} are", id.broker))
 }
 
+/// Whether the scheduler has a reason to stop this current task: it runs something else than the target.
+fn is_asked_for(core: &scheduler::Scheduler, id: TaskId) -> bool {
+    let broker = &core.state().stored.brokers[&id.broker];
+    let stopping = broker.live_task().is_some_and(|task| task.stopping);
+    stopping && broker.task.as_ref().is_some_and(|task| task.config != core.state().stored.target)
+        || broker.task.as_ref().is_some_and(|task| task.condition.is_ended())
+}
+
+/// A kept home never changes: its id is the same after each step.
+pub fn homes_are_kept(before: &BTreeMap<u32, HomeId>, after: &BTreeMap<u32, HomeId>) -> Check {
+    match before.iter().find(|(broker, home)| after.get(broker) != Some(home)) {
+        Some((broker, home)) => {
+            Err(format!("a kept home is given up by nobody: broker {broker} had {}", home.0))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The homes that Mesos has shown.
+pub fn kept_homes(core: &scheduler::Scheduler) -> BTreeMap<u32, HomeId> {
+    let homes =
+        core.state().stored.brokers.values().filter_map(|broker| Some((broker.id.0, broker.home.as_ref()?)));
+    homes.filter(|(_, home)| home.hold == Hold::Kept).map(|(id, home)| (id, home.id)).collect()
+}
+
 /// No reservation leaks once converged: every home reserved is a broker's.
 pub fn nothing_leaks(nodes: &[Node], core: &scheduler::Scheduler) -> Check {
-    let homes: BTreeSet<_> =
-        core.state().stored.brokers.values().filter_map(|broker| broker.home.as_ref()).map(|home| home.id).collect();
+    let homes: BTreeSet<_> = core
+        .state()
+        .stored
+        .brokers
+        .values()
+        .filter_map(|broker| broker.home.as_ref())
+        .map(|home| home.id)
+        .collect();
     for resource in nodes.iter().flat_map(|node| node.disk.reserved()) {
         let home = home_of(resource);
         if home.is_none_or(|home| !homes.contains(&home)) {
@@ -181,7 +238,10 @@ pub fn describe(call: &Call) -> String {
         .map(|operation| match operation.r#type() {
             operation::Type::Launch => {
                 let tasks = operation.launch.iter().flat_map(|launch| &launch.task_infos);
-                format!("LAUNCH {}", tasks.map(|task| task.task_id.value.as_str()).collect::<Vec<_>>().join(","))
+                format!(
+                    "LAUNCH {}",
+                    tasks.map(|task| task.task_id.value.as_str()).collect::<Vec<_>>().join(",")
+                )
             }
             other => other.as_str_name().to_owned(),
         })

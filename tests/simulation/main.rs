@@ -13,6 +13,7 @@
 //! ```
 //!
 //! `SIMULATION_SEEDS=100000` makes the run longer. Seeds that once failed are kept in `seeds.txt` and run first.
+#![allow(clippy::disallowed_methods, reason = "a test is told things by its environment")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unreachable_pub, reason = "a test has no users")]
 
@@ -44,16 +45,19 @@ fn run(seed: u64, planted: Option<Planted>) -> Outcome {
     match catch_unwind(AssertUnwindSafe(|| world.run())) {
         Ok(outcome) => outcome,
         Err(panic) => {
-            let words = panic.downcast_ref::<String>().cloned().unwrap_or_else(|| {
-                panic.downcast_ref::<&str>().map(ToString::to_string).unwrap_or_default()
-            });
+            let words = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .unwrap_or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string).unwrap_or_default());
             world.outcome(Some(format!("panic: {words}")))
         }
     }
 }
 
 fn seeds() -> u64 {
-    std::env::var("SIMULATION_SEEDS").ok().map_or(SEEDS, |text| text.parse().expect("SIMULATION_SEEDS is a number"))
+    std::env::var("SIMULATION_SEEDS")
+        .ok()
+        .map_or(SEEDS, |text| text.parse().expect("SIMULATION_SEEDS is a number"))
 }
 
 /// Runs seeds on both of CI's cores; answers the failures.
@@ -76,7 +80,12 @@ fn invariants_hold_for_every_seed() {
     for failure in failures.iter().take(3) {
         eprintln!("{failure}");
     }
-    assert!(failures.is_empty(), "{} seeds failed: {:?}", failures.len(), failures.iter().map(|f| f.seed).collect::<Vec<_>>());
+    assert!(
+        failures.is_empty(),
+        "{} seeds failed: {:?}",
+        failures.len(),
+        failures.iter().map(|f| f.seed).collect::<Vec<_>>()
+    );
 }
 
 /// One seed with all its events.

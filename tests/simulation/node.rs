@@ -20,6 +20,8 @@ pub struct Node {
     pub link: Option<LinkId>,
     /// No link before this.
     pub cut_until: u64,
+    /// Nothing passes the link before this, though neither end knows.
+    pub silent_until: u64,
     /// Executors by container; the dead are gone from it.
     pub executors: BTreeMap<String, Executor>,
 }
@@ -53,13 +55,20 @@ impl Node {
             disk: Disk::default(),
             link: None,
             cut_until: 0,
+            silent_until: 0,
             executors: BTreeMap::new(),
         }
     }
 
+    /// The agent's id, once it has one.
+    pub fn id(&self) -> Option<String> {
+        Some(self.agent.as_ref()?.id()?.value.clone())
+    }
+
     /// Starts the agent's process on what is on its disk.
     pub fn start(&mut self, seed: u64, now: u64) {
-        let resources = mesos::resource::parse::resources("cpus:8;mem:16384;disk:40000;ports:[9092-9192]").unwrap();
+        let resources =
+            mesos::resource::parse::resources("cpus:8;mem:16384;disk:40000;ports:[9092-9192]").unwrap();
         let mut options = agent::Options::new(self.address, PathBuf::from("/work"), resources);
         options.hostname = format!("agent-{}", self.address.ip());
         let agent = Agent::new(options, self.disk.read(), seed, Duration::from_millis(now)).unwrap();

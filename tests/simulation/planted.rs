@@ -27,7 +27,10 @@ impl Planted {
 
     /// By its name.
     pub fn named(name: &str) -> Self {
-        Self::ALL.into_iter().find(|planted| format!("{planted:?}") == name).expect("the name of a planted fault")
+        Self::ALL
+            .into_iter()
+            .find(|planted| format!("{planted:?}") == name)
+            .expect("the name of a planted fault")
     }
 
     /// The invariants that may find it.

@@ -19,6 +19,8 @@ pub struct Process {
     pub life: u64,
     /// The subscription, if there is one.
     pub stream: Option<StreamId>,
+    /// Whether a call went unanswered: the subscription is about to end, and no further call leaves.
+    pub calls_die: bool,
     /// The environment it starts with.
     pub environment: BTreeMap<String, String>,
 }
@@ -33,7 +35,7 @@ impl Process {
         );
         let pairs = text.split_whitespace().map(|pair| pair.split_once('=').unwrap());
         let environment = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Self { core: None, store: Records::new(), life: 0, stream: None, environment }
+        Self { core: None, store: Records::new(), life: 0, stream: None, calls_die: false, environment }
     }
 
     /// Starts the process.

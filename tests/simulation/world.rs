@@ -55,7 +55,14 @@ enum Happening {
     StreamEnd(StreamId),
     Call(StreamId, Box<wire::Call>),
     Lie(u64, Box<v1::TaskStatus>),
+    Cut(usize, u64),
     Disaster,
+}
+
+/// The agent of an ACCEPT that launches something.
+fn launched_on(accept: &wire::call::Accept) -> Option<String> {
+    let launch = accept.operations.iter().find_map(|operation| operation.launch.as_ref())?;
+    Some(launch.task_infos.first()?.agent_id.value.clone())
 }
 
 /// How a run ended.
@@ -163,8 +170,6 @@ impl World {
                 self.heal();
             }
             self.happen(happening);
-            let check = invariant::one_live_task(&self.nodes);
-            self.check(check);
             if !self.faulty && self.has_converged() {
                 break;
             }
@@ -174,7 +179,10 @@ impl World {
                     let blocks = plan.phases.iter().flat_map(|phase| &phase.blocks);
                     let flow = format!("{:?}", core.state().offer_flow);
                     let released = format!("{:?}", core.state().stored.released);
-                    format!("{:?} {flow} {released}", blocks.map(|block| block.message.clone()).collect::<Vec<_>>())
+                    format!(
+                        "{:?} {flow} {released}",
+                        blocks.map(|block| block.message.clone()).collect::<Vec<_>>()
+                    )
                 });
                 self.check(Err(format!("a healed cluster completes its plan: {stuck:?}")));
             }
@@ -243,13 +251,14 @@ impl World {
         self.faulty = false;
         for node in &mut self.nodes {
             node.cut_until = 0;
+            node.silent_until = 0;
         }
     }
 
     fn has_converged(&mut self) -> bool {
         let Some(core) = &self.process.core else { return false };
         let state = core.state();
-        let idle = state.offer_flow == scheduler::state::OfferFlow::Suppressed && state.stored.released.is_empty();
+        let idle = state.offer_flow == scheduler::state::OfferFlow::Suppressed;
         let truth = state.stored.brokers.values().all(|broker| {
             let task = broker.task.as_ref().map(|task| task.id.to_string());
             let executors = self.nodes.iter().flat_map(|node| node.executors.values());
@@ -272,12 +281,13 @@ impl World {
             Happening::NodeStart(node) => self.start_node(node),
             Happening::NodeLink(node) => self.link(node),
             Happening::ToMaster(link, message) => {
-                if self.nodes.iter().any(|node| node.link == Some(link)) {
+                let hears = |node: &Node| node.link == Some(link) && node.silent_until <= self.now;
+                if self.nodes.iter().any(hears) {
                     self.master_takes(master::Input::Agent { link, message });
                 }
             }
             Happening::ToAgent(node, link, message) => {
-                if self.nodes[node].link == Some(link) {
+                if self.nodes[node].link == Some(link) && self.nodes[node].silent_until <= self.now {
                     self.agent_takes(node, agent::Input::Master(message));
                 }
             }
@@ -314,6 +324,10 @@ impl World {
                     self.note(&format!("(lie) {} is {}", status.task_id.value, status.state().as_str_name()));
                     self.core_takes(Event::Update(status));
                 }
+            }
+            Happening::Cut(node, millis) => {
+                self.note(&format!("link of agent {node} breaks in the middle of a launch, for {millis} ms"));
+                self.unlink(node, millis);
             }
             Happening::Disaster => {
                 if self.happens(|rates| rates.disaster) {
@@ -368,7 +382,11 @@ impl World {
                 master::Output::ToAgent { link, message } => {
                     if let Some(node) = self.nodes.iter().position(|node| node.link == Some(link)) {
                         let delay = self.chance.millis(0, 20);
-                        self.in_order(format!("to agent {link:?}"), delay, Happening::ToAgent(node, link, message));
+                        self.in_order(
+                            format!("to agent {link:?}"),
+                            delay,
+                            Happening::ToAgent(node, link, message),
+                        );
                     }
                 }
                 master::Output::Cut(link) => {
@@ -480,7 +498,9 @@ impl World {
             }
             agent::Output::Event { stream, event } => {
                 let executors = &self.nodes[node].executors;
-                if let Some(container) = executors.iter().find(|(_, e)| e.stream == Some(stream)).map(|(c, _)| c.clone()) {
+                if let Some(container) =
+                    executors.iter().find(|(_, e)| e.stream == Some(stream)).map(|(c, _)| c.clone())
+                {
                     let happening = Happening::ExecutorEvent(node, container, stream, event);
                     self.in_order(format!("executor {stream:?}"), 1, happening);
                 }
@@ -535,7 +555,8 @@ impl World {
         let Some(executor) = self.nodes[node].executors.get_mut(container) else { return };
         executor.stream = Some(stream);
         let tasks = executor.task.iter().filter(|_| executor.task_unacknowledged).cloned().collect();
-        let updates = executor.updates.iter().map(|status| executor::call::Update { status: status.clone() }).collect();
+        let updates =
+            executor.updates.iter().map(|status| executor::call::Update { status: status.clone() }).collect();
         let call = executor::Call {
             executor_id: v1::ExecutorId { value: executor.run.executor_id.clone() },
             framework_id: v1::FrameworkId { value: executor.run.framework_id.clone() },
@@ -549,7 +570,13 @@ impl World {
         self.agent_takes(node, agent::Input::Call { ticket: stream, call: Box::new(call) });
     }
 
-    fn executor_takes(&mut self, node: usize, container: &str, stream: agent::Ticket, event: executor::Event) {
+    fn executor_takes(
+        &mut self,
+        node: usize,
+        container: &str,
+        stream: agent::Ticket,
+        event: executor::Event,
+    ) {
         use executor::event::Type;
         let Some(executor) = self.nodes[node].executors.get_mut(container) else { return };
         if executor.stream != Some(stream) {
@@ -560,6 +587,8 @@ impl World {
                 let task = event.launch.unwrap().task;
                 executor.task = Some(task);
                 executor.task_unacknowledged = true;
+                let check = invariant::one_live_task(&self.nodes);
+                self.check(check);
                 self.update(node, container, TaskState::TaskStarting);
                 let delay = self.chance.millis(100, 5000);
                 let happening = if self.happens(|rates| rates.start_fails) {
@@ -586,7 +615,10 @@ impl World {
             Type::Shutdown if !executor.ending => {
                 let delay = self.chance.millis(10, 2000);
                 if executor.task.is_some() {
-                    self.after(delay, Happening::ExecutorEnds(node, container.to_owned(), TaskState::TaskKilled));
+                    self.after(
+                        delay,
+                        Happening::ExecutorEnds(node, container.to_owned(), TaskState::TaskKilled),
+                    );
                 } else {
                     self.executor_dies(node, container, 0);
                 }
@@ -618,7 +650,7 @@ impl World {
         executor.ending = true;
         executor.serving = false;
         if let Some(broker) = executor.broker() {
-            self.kafka.leave(broker);
+            self.kafka.leave(broker, self.now);
         }
         self.update(node, container, state);
     }
@@ -676,7 +708,7 @@ impl World {
     fn executor_dies(&mut self, node: usize, container: &str, status: i32) {
         let gone = self.nodes[node].executors.remove(container);
         if let Some(broker) = gone.as_ref().filter(|executor| executor.serving).and_then(Executor::broker) {
-            self.kafka.leave(broker);
+            self.kafka.leave(broker, self.now);
         }
         let event = ContainerEvent::Exited { status };
         self.after(10, Happening::Container(node, container.to_owned(), event));
@@ -717,6 +749,7 @@ impl World {
         let subscribe = wire::call::Subscribe { framework_info: core.framework_info(), ..Default::default() };
         let stream = StreamId(format!("S-{}", self.ticket()));
         self.process.stream = Some(stream.clone());
+        self.process.calls_die = false;
         self.master_takes(master::Input::Subscribe { stream, subscribe: Box::new(subscribe) });
     }
 
@@ -777,18 +810,22 @@ impl World {
         };
         let now = Timestamp(self.now);
         let Some(core) = &mut self.process.core else { return };
+        let before = invariant::kept_homes(core);
         let mut effects = core.handle(now, event);
+        let check = invariant::homes_are_kept(&before, &invariant::kept_homes(core));
+        self.check(check);
         for note in std::mem::take(&mut effects.notes) {
             self.note(&format!("scheduler: {note}"));
         }
         let check = invariant::offers_are_answered(&offers, &effects.calls);
         self.check(check);
         let early: Vec<wire::Call>;
-        (early, effects.calls) = std::mem::take(&mut effects.calls).into_iter().partition(|call| match self.planted {
-            Some(Planted::AcceptBeforeStore) => call.accept.is_some(),
-            Some(Planted::AcknowledgeBeforeStore) => call.acknowledge.is_some(),
-            _ => false,
-        });
+        (early, effects.calls) =
+            std::mem::take(&mut effects.calls).into_iter().partition(|call| match self.planted {
+                Some(Planted::AcceptBeforeStore) => call.accept.is_some(),
+                Some(Planted::AcknowledgeBeforeStore) => call.acknowledge.is_some(),
+                _ => false,
+            });
         for call in early {
             self.send_call(call);
         }
@@ -799,11 +836,14 @@ impl World {
             return self.crash("the store failed");
         }
         if self.planted == Some(Planted::LeakedClaim) {
-            effects.writes.0.retain(|write| !matches!(write, Write::Put { key, .. } if key.starts_with("released/")));
+            effects
+                .writes
+                .0
+                .retain(|write| !matches!(write, Write::Put { key, .. } if key.starts_with("released/")));
         }
         let wrote = !effects.writes.0.is_empty();
         self.process.commit(&effects.writes);
-        if let Some(core) = &self.process.core {
+        if wrote && let Some(core) = &self.process.core {
             let check = invariant::store_is_state(&self.process.store, core, self.planted);
             self.check(check);
         }
@@ -828,13 +868,19 @@ impl World {
             invariant::destroyed_held_nothing(&call, &self.served),
         ];
         let down = invariant::one_down_by_our_hand(&call, core, &self.down);
-        call.framework_id =
-            core.state().stored.framework_id.clone().map(|value| v1::FrameworkId { value });
+        call.framework_id = core.state().stored.framework_id.clone().map(|value| v1::FrameworkId { value });
         for check in checks {
             self.check(check);
         }
         match down {
-            Ok(broker) => self.down.extend(broker),
+            Ok(Some(broker)) => {
+                self.down.insert(broker);
+                let since = self.now.saturating_sub(scheduler::roll::MAX_AGE_MS);
+                if !self.kafka.may_stop(broker, since) {
+                    self.check(Err(format!("none is below min ISR by our hand: KILL of broker {broker}")));
+                }
+            }
+            Ok(None) => {}
             Err(violation) => self.check(Err(violation)),
         }
         if let Err(refusal) = master::validate::call(&call) {
@@ -842,11 +888,20 @@ impl World {
         }
         self.note(&format!("call: {}", invariant::describe(&call)));
         let launches = call.accept.as_ref().is_some_and(|a| a.operations.iter().any(|o| o.launch.is_some()));
-        if self.happens(|rates| rates.call_lost) {
-            self.note("  (lost)");
-        } else if let Some(stream) = self.process.stream.clone() {
-            let delay = self.chance.millis(0, 50);
-            self.in_order(format!("calls {}", stream.0), delay, Happening::Call(stream, Box::new(call)));
+        if let Some(stream) = self.process.stream.clone().filter(|_| !self.process.calls_die) {
+            let lost = self.happens(|rates| rates.call_lost);
+            // A call without an answer ends its subscription, whether it arrived or not: an offer that nobody
+            // answered would be held for ever. All calls after it die with the subscription.
+            if lost {
+                self.note("  (no answer)");
+                self.process.calls_die = true;
+                let delay = self.chance.millis(0, 5000);
+                self.after(delay, Happening::StreamEnd(stream.clone()));
+            }
+            if !lost || self.chance.happens(500) {
+                let delay = self.chance.millis(0, 50);
+                self.in_order(format!("calls {}", stream.0), delay, Happening::Call(stream, Box::new(call)));
+            }
         }
         if launches && self.planted == Some(Planted::DoubleLaunch) {
             self.lie_about_launches(200);
@@ -855,7 +910,17 @@ impl World {
 
     fn call_arrives(&mut self, stream: StreamId, call: wire::Call) {
         let ticket = master::Ticket(self.ticket());
+        let launched_on = call.accept.as_ref().and_then(launched_on);
         self.master_takes(master::Input::Call { ticket, stream: Some(stream), call: Box::new(call) });
+        // What follows from an ACCEPT reaches the agent in several messages: the link may break between any two.
+        if let Some(agent) = launched_on
+            && self.happens(|rates| rates.cut_at_launch)
+            && let Some(node) =
+                self.nodes.iter().position(|node| node.id().as_deref() == Some(agent.as_str()))
+        {
+            let (delay, millis) = (self.chance.millis(0, 40), self.chance.millis(0, 60_000));
+            self.after(delay, Happening::Cut(node, millis));
+        }
     }
 
     /// Tells the core that its launches are lost, without having asked anybody.
@@ -880,7 +945,13 @@ impl World {
 
     fn disaster(&mut self) {
         let node = self.chance.pick(self.nodes.len());
-        match self.chance.pick(9) {
+        match self.chance.pick(10) {
+            9 => {
+                let millis = self.chance.millis(1000, 150_000);
+                self.note(&format!("link of agent {node} falls silent for {millis} ms, then breaks"));
+                self.nodes[node].silent_until = self.now + millis;
+                self.after(millis, Happening::Cut(node, 0));
+            }
             0 if self.master.is_some() => self.kill_master(),
             1 if self.nodes[node].agent.is_some() => self.kill_agent(node),
             2 => {
