@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, io::Read};
 
+use std::time::Duration;
+
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -140,6 +142,13 @@ impl RecordSender {
         self.sender
             .try_send(Bytes::from(recordio::encode(&self.encoding.encode(message))))
             .map_err(|_| StreamGone)
+    }
+
+    /// Returns when the response has taken every record, or its client is gone.
+    pub async fn taken(&self) {
+        while self.sender.capacity() < self.sender.max_capacity() && !self.sender.is_closed() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
     path::PathBuf,
+    time::Duration,
 };
 
 use tokio::sync::{mpsc, oneshot};
@@ -30,6 +31,9 @@ pub use registry::RegistryError;
 
 /// Requests that wait for the master's task. Overflow policy: the next one waits, and its client with it.
 const MAILBOX: usize = 1024;
+
+/// How long an answer may wait for the events that belong before it.
+const HEARD_FIRST: Duration = Duration::from_millis(50);
 
 /// How to start a master half.
 #[derive(Clone, Debug)]
@@ -114,6 +118,7 @@ pub async fn start(options: Options, door: &DoorKeeper) -> Result<Running, Start
         links: BTreeMap::new(),
         tickets: BTreeMap::new(),
         next_ticket: 0,
+        told: None,
     };
     let connections = door.open();
     tasks.spawn(keeper.run(receiver, cut.clone()));
@@ -245,6 +250,8 @@ struct Keeper {
     links: BTreeMap<LinkId, mpsc::Sender<ToAgent>>,
     tickets: BTreeMap<Ticket, oneshot::Sender<Answer>>,
     next_ticket: u64,
+    /// The last stream the current step wrote to.
+    told: Option<RecordSender>,
 }
 
 impl Keeper {
@@ -322,7 +329,7 @@ impl Keeper {
                 inputs.extend(self.carry_out(output)?);
             }
         }
-        self.replaced = None;
+        (self.replaced, self.told) = (None, None);
         Ok(())
     }
 
@@ -330,6 +337,7 @@ impl Keeper {
         Ok(match output {
             Output::Event { stream, event } => {
                 let broken = self.streams.get(&stream).is_some_and(|it| it.sender.send(&*event).is_err());
+                self.told = self.streams.get(&stream).map(|it| it.sender.clone());
                 if broken {
                     self.streams.remove(&stream);
                 }
@@ -361,8 +369,15 @@ impl Keeper {
             }
             Output::Answer { ticket, answer } => {
                 if let Some(waiting) = self.tickets.remove(&ticket) {
-                    // Nobody waits any more if the client has hung up; the call has been made all the same.
-                    let _ = waiting.send(answer);
+                    let told = self.told.clone();
+                    // As from the real master, a client hears what its call caused before the answer, if it reads.
+                    tokio::spawn(async move {
+                        if let Some(told) = told {
+                            let _ = tokio::time::timeout(HEARD_FIRST, told.taken()).await;
+                        }
+                        // Nobody waits any more if the client has hung up; the call has been made all the same.
+                        let _ = waiting.send(answer);
+                    });
                 }
                 None
             }
