@@ -1,8 +1,6 @@
 //! What every v1 endpoint does with headers, bodies and streams (mesos-v1-http §1.2, §1.3, §1.8).
 
-use std::{collections::BTreeMap, io::Read};
-
-use std::time::Duration;
+use std::{collections::BTreeMap, io::Read, time::Duration};
 
 use axum::{
     body::{Body, Bytes},

@@ -119,6 +119,7 @@ pub async fn start(options: Options, door: &DoorKeeper) -> Result<Running, Start
         tickets: BTreeMap::new(),
         next_ticket: 0,
         told: None,
+        tasks: tasks.clone(),
     };
     let connections = door.open();
     tasks.spawn(keeper.run(receiver, cut.clone()));
@@ -252,6 +253,8 @@ struct Keeper {
     next_ticket: u64,
     /// The last stream the current step wrote to.
     told: Option<RecordSender>,
+    /// Answers that wait for their events; the master's death waits for them.
+    tasks: TaskTracker,
 }
 
 impl Keeper {
@@ -371,7 +374,7 @@ impl Keeper {
                 if let Some(waiting) = self.tickets.remove(&ticket) {
                     let told = self.told.clone();
                     // As from the real master, a client hears what its call caused before the answer, if it reads.
-                    tokio::spawn(async move {
+                    self.tasks.spawn(async move {
                         if let Some(told) = told {
                             let _ = tokio::time::timeout(HEARD_FIRST, told.taken()).await;
                         }
