@@ -8,6 +8,7 @@
 
 mod cluster;
 mod eventually;
+mod install;
 mod journal;
 mod laptop;
 mod preflight;

@@ -41,15 +41,16 @@ impl Identity {
         self.alive() && nix::sys::signal::killpg(Pid::from_raw(self.pid), signal).is_ok()
     }
 
-    /// The environment the process was started with; `None` if it belongs to another user or has ended.
+    /// The environment the process was started with; `None` if it belongs to another user, has ended, or has not quite
+    /// begun: the kernel shows it as empty until then.
     pub fn environment(&self) -> Option<super::environment::Environment> {
         let bytes = fs::read(format!("/proc/{}/environ", self.pid)).ok()?;
         let pairs = bytes.split(|byte| *byte == 0).filter_map(|pair| {
             let (name, value) = std::str::from_utf8(pair).ok()?.split_once('=')?;
             Some((name.to_owned(), value.to_owned()))
         });
-        let environment = pairs.collect();
-        self.alive().then_some(environment)
+        let environment: super::environment::Environment = pairs.collect();
+        (self.alive() && !environment.is_empty()).then_some(environment)
     }
 
     /// The process a pid file names; `None` if there is no file, it is not one of ours, or the process has ended.
@@ -147,16 +148,21 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").env("MARK", "a=b").spawn().unwrap();
         let identity = Identity::of(i32::try_from(child.id()).unwrap()).unwrap();
         assert!(identity.alive());
-        assert_eq!(identity.environment().unwrap()["MARK"], "a=b");
+        let environment = wait_for(|| identity.environment());
+        assert_eq!(environment["MARK"], "a=b");
         assert!(identity.signal(Signal::SIGKILL));
+        wait_for(|| (!identity.alive()).then_some(()));
+        child.wait().unwrap();
+    }
+
+    fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
-        while identity.alive() {
-            assert!(
-                std::time::Instant::now() < deadline,
-                "a killed child that nobody waits for counts as alive"
-            );
+        loop {
+            match look() {
+                Some(found) => return found,
+                None => assert!(std::time::Instant::now() < deadline, "it never came"),
+            }
             std::thread::yield_now();
         }
-        child.wait().unwrap();
     }
 }
