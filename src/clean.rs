@@ -14,7 +14,8 @@ use mesos::{
 use crate::{event::Timestamp, offer::pool::Pool, state::Stored};
 
 /// How long offers are asked for in the hope of finding a released home; seen later, it is returned all the same. It
-/// may be in use by a task that is still being killed, and then no offer shows it.
+/// may be in use by a task that is still being killed, and then no offer shows it; and it may be back after it was
+/// returned, if its agent never heard of that.
 const SEARCH_MS: u64 = 15 * 60_000;
 /// How long a released home is remembered at most.
 const REMEMBER_MS: u64 = 7 * 24 * 3_600_000;
@@ -29,18 +30,13 @@ pub struct Cleaning {
 }
 
 /// Returns what the offer holds of released homes, and forgets those it shows to be gone.
-pub fn clean(stored: &mut Stored, offer: &v1::Offer, pool: &mut Pool, now: Timestamp) -> Cleaning {
+pub fn clean(stored: &mut Stored, offer: &v1::Offer, pool: &mut Pool) -> Cleaning {
     let mut cleaning = Cleaning::default();
     let agent = &offer.agent_id.value;
     let homes = pool.homes();
-    // An offer of its agent without it, after we gave it back, shows that it is gone.
-    stored.released.retain(|home, released| {
-        released.returned_at.is_none() || released.agent_id != *agent || homes.contains(home)
-    });
     for home in homes {
         if let Some(released) = stored.released.get_mut(&home) {
             released.agent_id.clone_from(agent);
-            released.returned_at = Some(now);
             cleaning.operations.extend(give_back(pool.take_home(home)));
             cleaning
                 .remarks

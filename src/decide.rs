@@ -126,7 +126,7 @@ fn answer(
         };
         evaluations.push(Evaluation { broker: need.broker(), refusal });
     }
-    let cleaning = clean::clean(&mut state.stored, offer, &mut pool, now);
+    let cleaning = clean::clean(&mut state.stored, offer, &mut pool);
     operations.extend(cleaning.operations);
     effects.notes.extend(cleaning.remarks);
     let accepted = !operations.is_empty();
@@ -186,7 +186,7 @@ fn place(
     ));
     broker.home = Some(placed.home.clone());
     broker.task = Some(task.clone());
-    state.serving_since.remove(&placed.broker);
+    state.heard.remove(&placed.broker);
     launch::operations(&placed, &task, state.target())
 }
 

@@ -21,11 +21,18 @@ use crate::{
 /// A picture of Kafka older than this says nothing about now.
 pub const MAX_AGE_MS: u64 = 10_000;
 
+/// A broker that is heard to be starting for this long is not about to serve.
+const SLOW_MS: u64 = 60_000;
+
 /// Why a broker may not be taken down now. `Display` is what operators read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Blocked {
     /// Not every task was heard from since we subscribed.
     Reconciling,
+    /// Its agent is out of sight.
+    OutOfSight,
+    /// It is coming up.
+    Starting,
     /// Another broker comes first, or is down.
     Other {
         /// Which.
@@ -47,6 +54,8 @@ impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Reconciling => f.write_str("Mesos has not reported on every task yet"),
+            Self::OutOfSight => f.write_str("its agent is unreachable"),
+            Self::Starting => f.write_str("it is coming up"),
             Self::Other { broker } => write!(f, "broker-{broker} is not back yet"),
             Self::NoPicture { error: None } => f.write_str("Kafka was not asked yet"),
             Self::NoPicture { error: Some(error) } => write!(f, "Kafka could not be asked: {error}"),
@@ -105,6 +114,18 @@ fn serves(broker: &Broker) -> bool {
         .is_some_and(|task| task.condition == Condition::Running && task.settled && !task.stopping)
 }
 
+/// Whether the broker has been starting for long.
+fn is_slow(state: &State, broker: BrokerId, now: Timestamp) -> bool {
+    let since = state.heard.get(&broker).filter(|(condition, _)| *condition == Condition::Starting);
+    since.is_some_and(|(_, since)| now.since(*since) >= SLOW_MS)
+}
+
+/// Whether the broker serves, as far as anyone can tell from here.
+fn may_serve(broker: &Broker) -> bool {
+    let may = |task: &Task| matches!(task.condition, Condition::Running | Condition::Unreachable);
+    broker.live_task().is_some_and(may)
+}
+
 /// Whether `broker` may be taken down now, and if not, why. Answers the partitions that are unavailable to `acks=all`
 /// writers meanwhile, whatever the order.
 pub fn gate(state: &State, broker: BrokerId, now: Timestamp) -> Result<Vec<PartitionId>, Blocked> {
@@ -112,8 +133,18 @@ pub fn gate(state: &State, broker: BrokerId, now: Timestamp) -> Result<Vec<Parti
         return Err(Blocked::Reconciling);
     }
     let Some(record) = state.stored.brokers.get(&broker) else { return Ok(Vec::new()) };
-    if !record.live_task().is_some_and(|task| task.condition == Condition::Running) {
-        return Ok(Vec::new()); // It serves nobody: nothing is taken away.
+    match record.live_task().map(|task| task.condition) {
+        Some(Condition::Running) => {}
+        // It may serve as well as ever.
+        Some(Condition::Unreachable) => return Err(Blocked::OutOfSight),
+        // It may be about to serve, or do so already: what we hear after a subscription is old.
+        Some(Condition::Starting) if !is_slow(state, broker, now) => return Err(Blocked::Starting),
+        // No other broker can serve, so there is nothing to take away, and nobody to ask.
+        _ if !state.stored.brokers.values().any(|other| other.id != broker && may_serve(other)) => {
+            return Ok(Vec::new());
+        }
+        // It may serve already, though its word has not reached us: Kafka knows.
+        _ => {}
     }
     // Brokers that have data and do not serve come first: taking one more down would make two. One without a home has
     // none, and waits for this roll itself (D40). One that lags itself is judged by its partitions alone, or two of
@@ -124,7 +155,8 @@ pub fn gate(state: &State, broker: BrokerId, now: Timestamp) -> Result<Vec<Parti
         return Err(Blocked::Other { broker: other.id });
     }
     // A picture from before a broker came back does not show what its restart did.
-    let since = state.serving_since.values().max().copied().unwrap_or_default();
+    let serving = state.stored.brokers.keys().filter_map(|id| state.serving_since(*id));
+    let since = serving.max().unwrap_or_default();
     let Some(snapshot) = state.kafka.as_ref().filter(|snapshot| snapshot.taken_at >= since.0) else {
         return Err(Blocked::NoPicture { error: state.kafka_error.clone() });
     };

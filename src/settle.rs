@@ -37,7 +37,7 @@ fn why_not(state: &State, broker: BrokerId) -> Option<String> {
         return None;
     }
     // A picture from before it served shows its earlier task, if any.
-    let since = state.serving_since.get(&broker).copied().unwrap_or(Timestamp(u64::MAX));
+    let since = state.serving_since(broker).unwrap_or(Timestamp(u64::MAX));
     let fresh = state.kafka.as_ref().filter(|snapshot| snapshot.taken_at >= since.0);
     let Some(snapshot) = fresh else {
         return Some(match &state.kafka_error {

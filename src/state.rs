@@ -49,9 +49,6 @@ pub struct Released {
     pub agent_id: String,
     /// Since when it is nobody's.
     pub since: Timestamp,
-    /// When Mesos was last asked to unreserve it, if it ever turned up.
-    #[serde(default)]
-    pub returned_at: Option<Timestamp>,
 }
 
 /// The subscription as seen from here.
@@ -104,8 +101,8 @@ pub struct State {
     pub offer_flow: OfferFlow,
     /// Kafka as last seen.
     pub kafka: Option<Snapshot>,
-    /// When each serving broker was first known to serve, by this process.
-    pub serving_since: BTreeMap<BrokerId, Timestamp>,
+    /// What each broker's live task was last heard to be, and since when, by this process.
+    pub heard: BTreeMap<BrokerId, (Condition, Timestamp)>,
     /// Why Kafka could not be asked the last time, if so.
     pub kafka_error: Option<String>,
     /// The latest offer evaluations, newest last.
@@ -124,7 +121,7 @@ impl State {
             kills: Kills::default(),
             offer_flow: OfferFlow::Unsaid,
             kafka: None,
-            serving_since: BTreeMap::new(),
+            heard: BTreeMap::new(),
             kafka_error: None,
             outcomes: VecDeque::new(),
         }
@@ -134,6 +131,14 @@ impl State {
     pub fn target(&self) -> &Service {
         // `restore` refuses records whose target is not among them, and nothing removes configurations.
         &self.stored.configs[&self.stored.target]
+    }
+
+    /// Since when a broker is known to serve, if it does.
+    pub fn serving_since(&self, broker: BrokerId) -> Option<Timestamp> {
+        self.heard
+            .get(&broker)
+            .filter(|(condition, _)| *condition == Condition::Running)
+            .map(|(_, since)| *since)
     }
 
     /// Remember how an offer fared, for operators.
@@ -201,10 +206,15 @@ impl State {
             Some(broker) => {
                 let released = follow(broker, status, now, effects);
                 self.stored.released.extend(released);
-                if broker.live_task().is_some_and(|task| task.condition == Condition::Running) {
-                    self.serving_since.entry(id.broker).or_insert(now);
-                } else {
-                    self.serving_since.remove(&id.broker);
+                match broker.live_task().map(|task| task.condition) {
+                    Some(condition)
+                        if self.heard.get(&id.broker).is_some_and(|(before, _)| *before == condition) => {}
+                    Some(condition) => {
+                        self.heard.insert(id.broker, (condition, now));
+                    }
+                    None => {
+                        self.heard.remove(&id.broker);
+                    }
                 }
             }
             None if is_live(state) => {
@@ -280,7 +290,7 @@ fn follow(
             effects
                 .notes
                 .push(format!("broker {id}: its claim on agent {} was denied and is let go", home.agent_id));
-            let released = Released { broker: id, agent_id: home.agent_id, since: now, returned_at: None };
+            let released = Released { broker: id, agent_id: home.agent_id, since: now };
             return returned.then_some((home.id, released));
         }
         _ => {}

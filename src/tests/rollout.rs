@@ -154,9 +154,14 @@ fn a_broker_that_is_not_up_is_rolled_first() {
     {
         world.status(world.task(broker), state);
     }
-    let kills: Vec<_> = world.pass(1000).calls.into_iter().filter_map(|call| call.kill).collect();
-    let again = kills.iter().all(|kill| kill.task_id.value == stuck.to_string());
-    assert!(again, "{kills:?}");
+    assert!(world.messages()[1].contains("starting"), "{:?}", world.messages());
+    assert!(calls(&world.pass(59_000), call::Type::Kill).is_empty(), "it may be about to serve");
+    world.now = world.now.plus(1000);
+    let mut snapshot = world.snapshot();
+    snapshot.brokers.remove(&1);
+    let effects = world.handle(Event::Kafka(Ok(snapshot)));
+    let kills: Vec<_> = effects.calls.into_iter().filter_map(|call| call.kill).collect();
+    assert_eq!(kills.iter().map(|kill| kill.task_id.value.clone()).collect::<Vec<_>>(), [stuck.to_string()]);
     assert!(world.scheduler.state().stored.brokers[&api::ids::BrokerId(1)].task.as_ref().unwrap().stopping);
 }
 

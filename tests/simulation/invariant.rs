@@ -155,6 +155,7 @@ pub fn one_live_task(nodes: &[Node]) -> Check {
 pub fn one_down_by_our_hand(
     call: &Call,
     core: &scheduler::Scheduler,
+    serving: &BTreeSet<String>,
     down: &BTreeSet<u32>,
 ) -> Result<Option<u32>, String> {
     if call.r#type() != call::Type::Kill {
@@ -167,6 +168,10 @@ pub fn one_down_by_our_hand(
     }
     if !is_asked_for(core, id) {
         return Err(format!("a broker that runs what is wanted is left alone: KILL of {id}"));
+    }
+    // One that serves nobody takes nothing down; a first start has taken nothing away either.
+    if !serving.contains(&id.to_string()) {
+        return Ok(None);
     }
     let other: Vec<_> = down.iter().filter(|broker| **broker != id.broker.0).collect();
     if other.is_empty() {

@@ -34,9 +34,11 @@ impl KafkaTruth {
     pub fn may_stop(&self, broker: u32, since: u64) -> bool {
         let wanted = usize::try_from(MIN_ISR).unwrap().min(self.known.len().saturating_sub(1));
         let begin = self.history.iter().rposition(|(at, _)| *at <= since).unwrap_or(0);
-        self.history[begin..].iter().any(|(_, in_sync)| {
-            !in_sync.contains(&broker) || in_sync.iter().filter(|other| **other != broker).count() >= wanted
-        })
+        self.history.is_empty()
+            || self.history[begin..].iter().any(|(_, in_sync)| {
+                !in_sync.contains(&broker)
+                    || in_sync.iter().filter(|other| **other != broker).count() >= wanted
+            })
     }
 
     /// A broker begins to serve, and has caught up at `in_sync_at`.

@@ -867,7 +867,7 @@ impl World {
             invariant::acknowledged_is_stored(store, &call, &self.updates),
             invariant::destroyed_held_nothing(&call, &self.served),
         ];
-        let down = invariant::one_down_by_our_hand(&call, core, &self.down);
+        let down = invariant::one_down_by_our_hand(&call, core, &self.serving(), &self.down);
         call.framework_id = core.state().stored.framework_id.clone().map(|value| v1::FrameworkId { value });
         for check in checks {
             self.check(check);
@@ -939,6 +939,12 @@ impl World {
         for lie in lies {
             self.after(delay, Happening::Lie(life, Box::new(lie)));
         }
+    }
+
+    /// The tasks whose brokers truly serve.
+    fn serving(&self) -> BTreeSet<String> {
+        let executors = self.nodes.iter().flat_map(|node| node.executors.values()).filter(|e| e.serving);
+        executors.filter_map(Executor::task_id).map(str::to_owned).collect()
     }
 
     // === disasters
