@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ::mesos::v1::scheduler::Call;
+use ::mesos::v1::scheduler::{Call, call};
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinSet,
@@ -15,7 +15,7 @@ const FINISH: Duration = Duration::from_secs(2);
 
 /// Sends calls of one subscription in order. When it is dropped, calls still waiting are not sent.
 ///
-/// A full queue ends the subscription: a dropped DECLINE would keep its offer from everybody for as long as we are
+/// A full queue ends the subscription, and so does a refused answer to an offer: a dropped DECLINE would keep its offer from everybody for as long as we are
 /// subscribed, while a new subscription begins with no offers and no calls, and the core decides afresh.
 #[derive(Debug)]
 pub(crate) struct Calls {
@@ -25,7 +25,7 @@ pub(crate) struct Calls {
 }
 
 impl Calls {
-    /// Sends with `send`, which says whether the master took the call; `reset` is rung when the queue is full.
+    /// Sends with `send`, which says whether the master took the call; `reset` is rung when the subscription must end.
     pub(crate) fn start<F, T>(send: F, reset: Arc<Notify>) -> Calls
     where
         F: FnMut(Call) -> T + Send + 'static,
@@ -33,7 +33,7 @@ impl Calls {
     {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let mut sender = JoinSet::new();
-        sender.spawn(send_all(waiting, send));
+        sender.spawn(send_all(waiting, send, Arc::clone(&reset)));
         Calls { queue, sender, reset }
     }
 
@@ -54,18 +54,23 @@ impl Calls {
     }
 }
 
-async fn send_all<F, T>(mut waiting: mpsc::Receiver<Call>, mut send: F)
+async fn send_all<F, T>(mut waiting: mpsc::Receiver<Call>, mut send: F, reset: Arc<Notify>)
 where
     F: FnMut(Call) -> T,
     T: Future<Output = bool>,
 {
     let mut counts = Counts::default();
     while let Some(call) = waiting.recv().await {
-        tracing::debug!(call = ?call.r#type(), "call");
+        let kind = call.r#type();
+        tracing::debug!(call = ?kind, "call");
         if send(call).await {
             counts.taken += 1;
-        } else {
-            counts.refused += 1;
+            continue;
+        }
+        counts.refused += 1;
+        if matches!(kind, call::Type::Accept | call::Type::Decline) {
+            tracing::warn!(call = ?kind, "an offer could not be answered, the subscription is given up");
+            reset.notify_one();
         }
     }
 }
@@ -143,6 +148,17 @@ mod tests {
         calls.send(call(Type::Decline));
         calls.send(call(Type::Decline));
         tokio::time::timeout(Duration::from_secs(1), reset.notified()).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_offer_that_cannot_be_answered_ends_the_subscription() {
+        for (kind, ends) in [(Type::Decline, true), (Type::Accept, true), (Type::Revive, false)] {
+            let reset = Arc::new(Notify::new());
+            let calls = Calls::start(|_| std::future::ready(false), Arc::clone(&reset));
+            calls.send(call(kind));
+            let rung = tokio::time::timeout(Duration::from_secs(1), reset.notified()).await.is_ok();
+            assert_eq!(rung, ends, "{kind:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
