@@ -24,15 +24,13 @@ use crate::{
     launch,
     offer::{self, Context, Need, Placed, pool::Pool},
     plan, reconcile, roll, settle,
-    state::{Connection, OfferFlow, State, launching},
+    state::{Connection, State, launching},
+    suppress,
 };
 
 /// How long an offer that fits nobody is refused. REVIVE forgets it when somebody new needs one, and resources that
 /// come free are offered in spite of it (mesos-v1-http 3.4).
 const REFUSE_SECS: f64 = 600.0;
-/// How often REVIVE is repeated while somebody needs an offer, in case the last one was lost.
-const REVIVE_MS: u64 = 60_000;
-
 /// Decides what follows from the state, and answers the offers at hand.
 pub fn decide(
     state: &mut State,
@@ -59,7 +57,7 @@ pub fn decide(
         let call = answer(state, now, &offer, rng, effects);
         effects.calls.push(call);
     }
-    suppress_or_revive(state, now, effects);
+    suppress::suppress_or_revive(state, now, effects);
 }
 
 fn reconcile(state: &mut State, now: Timestamp, effects: &mut Effects) {
@@ -217,33 +215,6 @@ fn decline(offer: &v1::Offer) -> Call {
         }),
         ..Default::default()
     }
-}
-
-/// Offers are asked for while a broker needs one or is out of sight, or a released home may turn up; only then.
-fn suppress_or_revive(state: &mut State, now: Timestamp, effects: &mut Effects) {
-    let mut needs: Vec<BrokerId> = needs(state, now).iter().map(Need::broker).collect();
-    // Only an offer can show that a broker out of sight has ended (`find_ended`), and where its home is now.
-    let out_of_sight =
-        |broker: &&Broker| broker.live_task().is_some_and(|t| t.condition == Condition::Unreachable);
-    needs.extend(state.stored.brokers.values().filter(out_of_sight).map(|broker| broker.id));
-    let wanted = !needs.is_empty() || clean::is_searching(&state.stored, now);
-    let r#type = match &state.offer_flow {
-        OfferFlow::Suppressed if !wanted => return,
-        OfferFlow::Revived { needs: before, at }
-            if wanted && *before == needs && now.since(*at) < REVIVE_MS =>
-        {
-            return;
-        }
-        _ if wanted => {
-            state.offer_flow = OfferFlow::Revived { needs, at: now };
-            call::Type::Revive
-        }
-        _ => {
-            state.offer_flow = OfferFlow::Suppressed;
-            call::Type::Suppress
-        }
-    };
-    effects.calls.push(Call { r#type: Some(r#type.into()), ..Default::default() });
 }
 
 /// What an offer holds, for people.

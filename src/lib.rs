@@ -17,6 +17,8 @@
 //! - *the state restored from the store equals the state held*: [`record`];
 //! - *no reservation leaks once converged*, and *a healed cluster completes its plan*.
 
+pub mod acknowledge;
+pub mod backoff;
 pub mod broker;
 pub mod clean;
 pub mod config;
@@ -33,6 +35,7 @@ pub mod roll;
 pub mod settle;
 pub mod shell;
 pub mod state;
+pub mod suppress;
 pub mod view;
 
 use std::collections::BTreeMap;

@@ -3,28 +3,26 @@
 //! All stages run even after one fails, so that an operator sees everything an offer lacks at once. What an offer is
 //! good for is decided here; what is then sent is `launch`'s business.
 
+mod disk;
 pub mod pool;
-
-use std::fmt;
+mod port;
+mod refusal;
 
 use api::ids::BrokerId;
 use mesos::{
     resource::{Ranges, Scalar},
     v1,
 };
+pub use refusal::Refusal;
+
 use rand::{Rng, RngExt as _};
 use uuid::Uuid;
 
 use crate::{
     broker::{Hold, Home, HomeId, Size, Volume},
-    config::{DiskType, Placement, Service},
-    offer::pool::{Owner, Pool, amount},
+    config::{Placement, Service},
+    offer::pool::{Owner, Pool},
 };
-
-/// The first port of the range brokers prefer (S-062).
-pub const FIRST_PORT: u16 = 9092;
-/// The last port of that range.
-pub const LAST_PORT: u16 = 10092;
 
 /// A broker that must be launched, and where that may happen.
 #[derive(Clone, Debug)]
@@ -59,87 +57,6 @@ pub struct Placed {
     pub executor: Vec<v1::Resource>,
     /// What an operator should know about the choice.
     pub remark: Option<String>,
-}
-
-/// Why an offer does not meet a need. `Display` is what operators read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// `PLACEMENT_STRATEGY=NODE` and another broker lives there (S-063).
-    AgentTaken {
-        /// Who lives there.
-        by: BrokerId,
-    },
-    /// Maintenance is scheduled for the agent.
-    Maintenance,
-    /// Not enough of a scalar in one piece.
-    TooLittle {
-        /// cpus, mem or disk.
-        what: &'static str,
-        /// How much is needed.
-        wanted: Scalar,
-        /// The largest piece offered.
-        offered: Scalar,
-    },
-    /// No MOUNT disk is large enough (S-068).
-    NoMountDisk {
-        /// The least size.
-        wanted: Scalar,
-        /// The largest offered.
-        largest: Scalar,
-    },
-    /// The configured port is not among those offered.
-    PortTaken {
-        /// The port.
-        port: u16,
-        /// The variable that sets it.
-        variable: &'static str,
-    },
-    /// Fewer than two ports are offered.
-    TooFewPorts {
-        /// How many are.
-        offered: u64,
-    },
-    /// The broker's data is elsewhere.
-    HomeElsewhere {
-        /// The agent it was last seen on.
-        hostname: String,
-    },
-    /// The home is there, but part of it is still in use, mostly by the executor before.
-    HomeInUse {
-        /// What is missing.
-        missing: &'static str,
-    },
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AgentTaken { by } => {
-                write!(
-                    f,
-                    "broker {by} lives on this agent, and PLACEMENT_STRATEGY=NODE wants one broker per agent"
-                )
-            }
-            Self::Maintenance => f.write_str("maintenance is scheduled for this agent"),
-            Self::TooLittle { what, wanted, offered } => {
-                write!(f, "not enough {what}: {wanted} needed, {offered} offered")
-            }
-            Self::NoMountDisk { wanted, largest } => {
-                write!(f, "no MOUNT disk of at least {wanted} MB: the largest offered has {largest}")
-            }
-            Self::PortTaken { port, variable } => write!(f, "port {port} ({variable}) is not offered"),
-            Self::TooFewPorts { offered } => write!(f, "two ports are needed, {offered} offered"),
-            Self::HomeElsewhere { hostname } => {
-                write!(
-                    f,
-                    "the broker's data is on agent {hostname}: waiting for an offer with its reservation"
-                )
-            }
-            Self::HomeInUse { missing } => {
-                write!(f, "the broker's reserved {missing} is still in use by its previous executor")
-            }
-        }
-    }
 }
 
 /// What placing needs to know besides need and offer.
@@ -188,8 +105,8 @@ fn place_fresh(
     let size = size(service);
     let cpus = two_scalars(pool, "cpus", size.task_cpus, size.executor_cpus, &mut refusals);
     let mem = two_scalars(pool, "mem", size.task_mem * 1000, size.executor_mem * 1000, &mut refusals);
-    let disk = take_disk(pool, service, &mut refusals);
-    let ports = choose_ports(service, &pool.ports(Owner::Unreserved), rng).map_err(|r| refusals.push(r)).ok();
+    let disk = disk::take(pool, service, &mut refusals);
+    let ports = port::choose(service, &pool.ports(Owner::Unreserved), rng).map_err(|r| refusals.push(r)).ok();
     let taken = ports.as_ref().and_then(|ports| {
         let broker_port = pool.take_ports(Owner::Unreserved, &single(ports.broker))?;
         Some((broker_port, pool.take_ports(Owner::Unreserved, &single(ports.api))?))
@@ -207,7 +124,7 @@ fn place_fresh(
         advertised_host: advertised_host(offer, service),
         port: ports.broker,
         api_port: ports.api,
-        volume: Volume { persistence_id: new_uuid(rng), size_mb: megabytes(&disk) },
+        volume: Volume { persistence_id: new_uuid(rng), size_mb: disk::megabytes(&disk) },
         size,
     };
     Ok(Placed {
@@ -302,80 +219,6 @@ fn two_scalars(
     pieces
 }
 
-fn take_disk(pool: &mut Pool, service: &Service, refusals: &mut Vec<Refusal>) -> Option<v1::Resource> {
-    let wanted = Scalar::from_units(service.brokers.disk_mb.into());
-    match service.brokers.disk_type {
-        DiskType::Root => {
-            let offered = pool.scalar(Owner::Unreserved, "disk");
-            let disk = pool.take_scalar(Owner::Unreserved, "disk", wanted);
-            if disk.is_none() {
-                refusals.push(Refusal::TooLittle { what: "disk", wanted, offered });
-            }
-            disk
-        }
-        DiskType::Mount => {
-            let largest = pool.largest_mount();
-            let disk = pool.take_mount(wanted);
-            if disk.is_none() {
-                refusals.push(Refusal::NoMountDisk { wanted, largest });
-            }
-            disk
-        }
-    }
-}
-
-struct Ports {
-    broker: u16,
-    api: u16,
-    remark: Option<String>,
-}
-
-/// Chooses the broker's port and its executor's (D8): the configured one where it takes effect, else one in
-/// 9092–10092 (at random for `BROKER_PORT=0`), else any that is offered, and says so.
-fn choose_ports(service: &Service, offered: &Ranges, rng: &mut impl Rng) -> Result<Ports, Refusal> {
-    if offered.count() < 2 {
-        return Err(Refusal::TooFewPorts { offered: offered.count() });
-    }
-    let wanted_api = service.executor.api_port;
-    if wanted_api != 0 && !offered.has(wanted_api.into()) {
-        return Err(Refusal::PortTaken { port: wanted_api, variable: "API_PORT" });
-    }
-    let configured = service.brokers.port;
-    let valid = |port: u64| u16::try_from(port).ok().filter(|port| *port != 0 && *port != wanted_api);
-    let preferred: Vec<u16> =
-        offered.iter().filter_map(valid).filter(|port| (FIRST_PORT..=LAST_PORT).contains(port)).collect();
-    let any = || offered.iter().find_map(valid);
-    let (broker, remark) = if configured != 0 && service.brokers.placement == Placement::Node {
-        if !offered.has(configured.into()) {
-            return Err(Refusal::PortTaken { port: configured, variable: "BROKER_PORT" });
-        }
-        (configured, None)
-    } else if preferred.is_empty() {
-        let port = any().ok_or(Refusal::TooFewPorts { offered: offered.count() })?;
-        let why = format!("the agent offers no port in {FIRST_PORT}-{LAST_PORT}, so it gets {port}");
-        (port, Some(why))
-    } else if configured == 0 {
-        (preferred[rng.random_range(0..preferred.len())], None)
-    } else if preferred.contains(&configured) {
-        (configured, None)
-    } else {
-        let why = format!("port {configured} is taken on this agent, so it gets {}", preferred[0]);
-        (preferred[0], Some(why))
-    };
-    let api = match wanted_api {
-        // From the far end, to leave the range of brokers to brokers.
-        0 => offered
-            .intervals()
-            .iter()
-            .rev()
-            .flat_map(|(begin, end)| (*begin..=*end).rev())
-            .find_map(|port| valid(port).filter(|port| *port != broker)),
-        port => Some(port).filter(|port| *port != broker),
-    };
-    let api = api.ok_or(Refusal::TooFewPorts { offered: offered.count() })?;
-    Ok(Ports { broker, api, remark })
-}
-
 /// The host that clients are told: the agent's address out of the offer, or its hostname (D33).
 fn advertised_host(offer: &v1::Offer, service: &Service) -> String {
     let address = offer.url.as_ref().and_then(|url| url.address.ip.clone());
@@ -391,10 +234,6 @@ fn scalar_of(thousandths: u64) -> Scalar {
 
 fn single(port: u16) -> Ranges {
     Ranges::from_intervals([(port.into(), port.into())])
-}
-
-fn megabytes(disk: &v1::Resource) -> u64 {
-    u64::try_from(amount(disk).thousandths() / 1000).unwrap_or(0)
 }
 
 /// A random uuid out of the given generator, so that a seed fixes it.

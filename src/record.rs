@@ -9,10 +9,12 @@
 //! | `brokers/<n>` | home, task, failures, wishes of one broker |
 //! | `released/<uuid>` | a home let go, its reservation not yet returned for sure |
 
+mod schema;
+
 use std::collections::BTreeMap;
 
 use api::ids::BrokerId;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
@@ -21,14 +23,11 @@ use crate::{
     state::Stored,
 };
 
-/// The schema this build writes and reads.
-pub const SCHEMA: u32 = 1;
-
 /// Why stored records are not usable.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// Written by another version.
-    #[error("the stored state has schema {found}; this version reads {SCHEMA}")]
+    #[error("the stored state has schema {found}; this version reads {}", schema::VERSION)]
     Schema {
         /// What was found.
         found: u32,
@@ -46,16 +45,11 @@ pub enum RestoreError {
     Incomplete(String),
 }
 
-#[derive(Serialize, Deserialize)]
-struct Schema {
-    version: u32,
-}
-
 /// All records of a state.
 pub fn all(stored: &Stored) -> Records {
     let mut records = Records::new();
     let mut put = |key: String, value: Vec<u8>| records.insert(key, value);
-    put("schema".to_owned(), json(&Schema { version: SCHEMA }));
+    put("schema".to_owned(), json(&schema::current()));
     put("target".to_owned(), json(&stored.target));
     if let Some(id) = &stored.framework_id {
         put("framework".to_owned(), json(id));
@@ -85,14 +79,14 @@ pub fn changes(before: &Records, after: &Records) -> Batch {
 
 /// The stored state, or `None` where nothing was ever stored.
 pub fn restore(records: &Records) -> Result<Option<Stored>, RestoreError> {
-    let Some(schema) = records.get("schema") else {
+    let Some(stored) = records.get("schema") else {
         return match records.keys().next() {
             None => Ok(None),
             Some(key) => Err(RestoreError::Incomplete(format!("record {key:?} is there, but no schema"))),
         };
     };
-    let found = parse::<Schema>("schema", schema)?.version;
-    if found != SCHEMA {
+    let found = parse::<schema::Schema>("schema", stored)?.version;
+    if found != schema::VERSION {
         return Err(RestoreError::Schema { found });
     }
     let target = records

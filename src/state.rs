@@ -14,10 +14,11 @@ use api::{
     rest::offer::OfferOutcome,
 };
 use kafka::snapshot::Snapshot;
-use mesos::v1::{self, TaskState, scheduler::call, task_status::Reason};
+use mesos::v1::{self, TaskState, task_status::Reason};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    acknowledge,
     broker::{Broker, Condition, ConfigId, Hold, Home, HomeId, Task, is_terminal},
     config::{Service, ValidationError},
     event::{Effects, Event, Timestamp},
@@ -185,9 +186,7 @@ impl State {
     }
 
     fn update(&mut self, now: Timestamp, status: &v1::TaskStatus, effects: &mut Effects) {
-        if let Some(acknowledge) = acknowledge(status) {
-            effects.calls.push(acknowledge);
-        }
+        effects.calls.extend(acknowledge::of(status));
         let Ok(id) = status.task_id.value.parse::<TaskId>() else {
             effects.notes.push(format!("status of a task that is none of ours: {}", status.task_id.value));
             return;
@@ -232,17 +231,6 @@ impl State {
 fn is_live(state: TaskState) -> bool {
     use TaskState::*;
     matches!(state, TaskStaging | TaskStarting | TaskRunning | TaskKilling)
-}
-
-/// The acknowledgement an update asks for; made only from an update with a uuid (mesos-v1-http 5.1).
-fn acknowledge(status: &v1::TaskStatus) -> Option<v1::scheduler::Call> {
-    let uuid = status.uuid.clone()?;
-    let agent_id = status.agent_id.clone()?;
-    Some(v1::scheduler::Call {
-        r#type: Some(call::Type::Acknowledge.into()),
-        acknowledge: Some(call::Acknowledge { agent_id, task_id: status.task_id.clone(), uuid }),
-        ..Default::default()
-    })
 }
 
 /// Follows a status of the broker's current, live task. Answers the home to return, if the status denies its claim.
