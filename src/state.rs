@@ -242,7 +242,7 @@ fn follow(
 ) -> Option<(HomeId, Released)> {
     let id = broker.id;
     let state = status.state();
-    let Some(task) = broker.task.as_mut() else { return None };
+    let task = broker.task.as_mut()?;
     if let Some(healthy) = status.healthy {
         task.healthy = Some(healthy);
     }
