@@ -13,6 +13,8 @@ const URGENT: Duration = Duration::from_secs(1);
 /// Between two snapshots otherwise; a few of Kafka's metadata requests are nothing to it, and the answer feeds the
 /// health of the service (D19).
 const IDLE: Duration = Duration::from_secs(10);
+/// Between two snapshots at least, however often the question changes. A deploy waits for this after each broker.
+const SPACING: Duration = Duration::from_millis(100);
 /// For one request to one broker.
 const REQUEST: Duration = Duration::from_secs(3);
 /// For a whole snapshot, every broker tried.
@@ -49,7 +51,7 @@ async fn ask_forever(
         // A new question, such as one that became urgent, is not left waiting.
         let changed = tokio::time::timeout(pause, question.changed()).await;
         if changed.is_ok() {
-            tokio::time::sleep(URGENT.min(pause)).await;
+            tokio::time::sleep(SPACING).await;
         }
     }
 }
