@@ -237,7 +237,8 @@ impl Shell {
         let Some(Ready { prepared, broker }) = &self.ready else {
             return Err("nothing is prepared".to_owned());
         };
-        self.mark = Some(tail::mark());
+        let mark = tail::mark();
+        self.mark = Some(mark);
         let command = &prepared.command;
         let pid = fork::spawn(command, &self.sandbox)
             .map_err(|error| format!("cannot start {}: {error}", command.program.display()))?;
@@ -255,7 +256,7 @@ impl Shell {
         });
         self.watchers.spawn(Arc::clone(broker).probe(events.clone()));
         if let Some(timing) = self.agent.health() {
-            self.watchers.spawn(Arc::clone(broker).check(timing, events, self.view.clone()));
+            self.watchers.spawn(Arc::clone(broker).check(timing, mark, events, self.view.clone()));
         }
         Ok(pid.as_raw().unsigned_abs())
     }

@@ -35,7 +35,9 @@ use self::{state::State, stop::Ending};
 
 /// Grace between SIGTERM and SIGKILL where neither KILL nor TaskInfo has a kill policy: D36's default.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(300);
-/// The same for a broker that its health check gave up: it hangs, and its partitions wait for a new leader.
+/// The same for a broker that its health check gave up as silent: it hangs, and its partitions wait for a new leader.
+/// One that answers, but has lost its place in the cluster, has its task's own grace: it shuts down cleanly, and is
+/// spared the recovery of its logs.
 pub const UNHEALTHY_GRACE: Duration = Duration::from_secs(3);
 /// How long an executor whose task has ended waits for the acknowledgement: as long as Mesos gives a restarting
 /// agent by default (`MESOS_RECOVERY_TIMEOUT`).
@@ -81,9 +83,10 @@ impl Supervisor {
             Event::Session(session) => state.with_session(session),
             Event::Ready(result) => start::ready(state, result, out),
             Event::Checked { healthy, message } => start::checked(state, healthy, message, out),
-            Event::Unhealthy(reason) => match state {
+            Event::Unhealthy { reason, silent } => match state {
                 State::Starting { .. } | State::Running { .. } => {
-                    self.stop(now, state, Ending::Unhealthy(reason), None, out)
+                    let grace = silent.then_some(UNHEALTHY_GRACE);
+                    self.stop(now, state, Ending::Unhealthy(reason), grace, out)
                 }
                 other => other,
             },

@@ -1,11 +1,18 @@
 //! The broker seen from outside: is its id free, does it serve, and, once dead, is its registration gone.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use api::launch::{LaunchContract, Metadata};
 use healthcheck::{
     check::{self, Failure, Target},
-    policy::{Policy, Timing, Verdict},
+    policy::{Excuse, Outcome, Policy, Timing, Verdict},
 };
 use kafka::{
     registration::Owner,
@@ -17,7 +24,10 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::admin::{Check, View};
+use super::{
+    admin::{Check, View},
+    tail::{Growth, Mark},
+};
 use crate::{
     properties::bracketed,
     supervisor::{Event, Registered},
@@ -37,6 +47,8 @@ const SESSION_EVERY: Duration = Duration::from_secs(5);
 pub(super) struct Broker {
     target: Target,
     zookeeper: ZooKeeper,
+    /// Whether the probe has found it serving, ever.
+    served: AtomicBool,
 }
 
 impl Broker {
@@ -50,7 +62,7 @@ impl Broker {
             address: address(&reachable(&contract.listen_address)),
             advertised: address(&contract.advertised_host),
         };
-        Ok(Self { target, zookeeper: ZooKeeper::new(connect, OUR_SESSION)? })
+        Ok(Self { target, zookeeper: ZooKeeper::new(connect, OUR_SESSION)?, served: AtomicBool::new(false) })
     }
 
     /// Who is registered under the id now.
@@ -85,6 +97,7 @@ impl Broker {
                     Err(missing) => Err(missing),
                 };
                 serves = answers.is_ok();
+                self.served.store(serves, Ordering::Relaxed);
                 let result = answers.map(drop).map_err(|missing| self.missing(&missing));
                 if events.send(Event::Ready(result)).await.is_err() {
                     return;
@@ -105,20 +118,26 @@ impl Broker {
     }
 
     /// Checks the broker's health as `timing` says (S-081 to S-086, D17), from its start now until dropped.
+    /// `mark`: where its log began. Until it serves for the first time, a failed check does not count while that log
+    /// grows (D29): a start that recovers its logs takes as long as it takes, and one killed for it begins anew.
     pub(super) async fn check(
         self: Arc<Self>,
         timing: Timing,
+        mark: Mark,
         events: mpsc::Sender<Event>,
         view: watch::Sender<View>,
     ) {
         let started = Instant::now();
         let mut policy = Policy::new(timing, Duration::ZERO);
+        let mut growth = Growth::since(mark);
         let mut logged = String::new();
         while let Some(due) = policy.next_check() {
             tokio::time::sleep_until(started + due).await;
             let began = started.elapsed();
             let looked = check::run(&self.zookeeper, &self.target, timing.timeout).await;
-            let verdict = policy.record(began, started.elapsed(), check::outcome(&looked));
+            let gets_on = growth.asked() && !self.served.load(Ordering::Relaxed);
+            let outcome = excused(check::outcome(&looked), gets_on);
+            let verdict = policy.record(began, started.elapsed(), outcome);
             let shown = Check { verdict: verdict.clone() };
             view.send_modify(|view| view.check = Some(shown));
             let message = match &looked {
@@ -134,7 +153,10 @@ impl Broker {
                     }
                     continue;
                 }
-                Verdict::Unhealthy { .. } => Event::Unhealthy(message),
+                Verdict::Unhealthy { .. } => {
+                    let silent = matches!(&looked, Err(failure) if !failure.answers());
+                    Event::Unhealthy { reason: message, silent }
+                }
                 counted => Event::Checked { healthy: counted == Verdict::Healthy, message },
             };
             if events.send(event).await.is_err() {
@@ -163,6 +185,17 @@ impl Broker {
                 }
             }
         }
+    }
+}
+
+/// A look's outcome, excused if the broker starts and `gets_on` with it; ZooKeeper's absence is the better excuse.
+fn excused(outcome: Outcome, gets_on: bool) -> Outcome {
+    match outcome {
+        Outcome::Failed { reason, excuse: None } if gets_on => {
+            let excuse = Some(Excuse::Progress("it starts, and its log grows".to_owned()));
+            Outcome::Failed { reason, excuse }
+        }
+        other => other,
     }
 }
 

@@ -20,8 +20,27 @@ pub(super) struct Mark {
 }
 
 pub(super) fn mark() -> Mark {
-    let length = |path| open(path).and_then(|file| Some(file.metadata().ok()?.len())).unwrap_or(0);
     Mark { stdout: length(STDOUT), stderr: length(STDERR) }
+}
+
+/// Whether the JVM gets on: it writes its log.
+#[derive(Debug)]
+pub(super) struct Growth {
+    path: &'static str,
+    length: u64,
+}
+
+impl Growth {
+    /// Of stdout, where the JVM's log goes and nothing of ours, from `mark` on.
+    pub(super) fn since(mark: Mark) -> Self {
+        Self { path: STDOUT, length: mark.stdout }
+    }
+
+    /// Whether anything was written since the last question. Never where stdout is no file: nobody can say then.
+    pub(super) fn asked(&mut self) -> bool {
+        let length = length(self.path);
+        std::mem::replace(&mut self.length, length) != length
+    }
 }
 
 const STDOUT: &str = "/proc/self/fd/1";
@@ -33,6 +52,10 @@ fn open(path: &str) -> Option<File> {
         return None;
     }
     File::open(path).ok()
+}
+
+fn length(path: &str) -> u64 {
+    open(path).and_then(|file| Some(file.metadata().ok()?.len())).unwrap_or(0)
 }
 
 /// The last lines on stderr, and the last error in Kafka's log with what follows it.
@@ -82,6 +105,8 @@ fn cut(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
+
     use super::*;
 
     #[test]
@@ -105,5 +130,19 @@ mod tests {
             ]
         );
         assert!(from_stdout("[2026] INFO all is well\n").is_empty());
+    }
+
+    #[test]
+    fn growth_is_asked_for_since_the_last_question() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("stdout");
+        std::fs::write(&path, "before").unwrap();
+        let mut growth = Growth { path: String::leak(path.display().to_string()), length: 6 };
+        assert!(!growth.asked());
+        std::fs::write(&path, "before, recovering").unwrap();
+        assert!(growth.asked());
+        assert!(!growth.asked());
+        let mut nowhere = Growth { path: "/dev/null", length: 0 };
+        assert!(!nowhere.asked(), "no file, no growth");
     }
 }

@@ -33,8 +33,13 @@ pub enum Event {
         /// What it saw.
         message: String,
     },
-    /// So many failures in a row that the broker must go (S-086); the text names the last one.
-    Unhealthy(String),
+    /// So many failures in a row that the broker must go (S-086).
+    Unhealthy {
+        /// Names the last one.
+        reason: String,
+        /// Whether it does not even answer: SIGTERM will hardly reach it either.
+        silent: bool,
+    },
     /// The scheduler wants a task killed.
     Kill {
         /// Which.

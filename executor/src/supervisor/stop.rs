@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    ACKNOWLEDGE_BRIEFLY, ACKNOWLEDGE_WAIT, UNHEALTHY_GRACE,
+    ACKNOWLEDGE_BRIEFLY, ACKNOWLEDGE_WAIT,
     effect::{Effect, ExitCode, Reason, Signal, TaskState, Update},
     event::End,
     state::{Done, Phase, State, Step, Task},
@@ -58,7 +58,7 @@ impl Ending {
     }
 }
 
-/// Every way down but the JVM's own end. `grace`: what KILL or SHUTDOWN brings, else the ending's or the task's own.
+/// Every way down but the JVM's own end. `grace`: what the ending brings, else the task's own.
 pub(super) fn stop(
     now: Duration,
     state: State,
@@ -77,10 +77,12 @@ pub(super) fn stop(
             ending.done(now, task, true)
         }
         State::Starting { mut task, jvm, .. } | State::Running { mut task, jvm } => {
-            let unhealthy = matches!(ending, Ending::Unhealthy(_));
-            let own = if unhealthy { UNHEALTHY_GRACE.min(task.grace) } else { task.grace };
-            let grace = grace.unwrap_or(own);
-            if unhealthy {
+            let grace = match ending {
+                // An ending that is short of time never makes more of it than the task has.
+                Ending::Unhealthy(_) => grace.map_or(task.grace, |grace| grace.min(task.grace)),
+                _ => grace.unwrap_or(task.grace),
+            };
+            if matches!(ending, Ending::Unhealthy(_)) {
                 task.healthy = Some(false);
             }
             out.push(Effect::Rest);

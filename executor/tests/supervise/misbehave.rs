@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mesos::v1::TaskState;
+use mesos::v1::{self, TaskState};
 use nix::sys::signal::Signal;
 
 use crate::{
@@ -119,6 +119,29 @@ async fn one_that_hangs_before_listening_is_given_up_by_its_health_check() {
         "two failures that count, TASK_KILLING, TASK_FAILED; those in the grace are not told"
     );
     executor.end_well().await;
+}
+
+// S-086, D29: a long start is not killed while it shows progress, and is once it hangs.
+#[tokio::test]
+async fn one_that_starts_for_long_is_left_alone_while_its_log_grows() {
+    let zookeeper = FakeZooKeeper::start().await;
+    let contract = contract(&zookeeper.connect);
+    let mut task = task(&contract, 60.0);
+    let check = health_check(&contract);
+    task.health_check = Some(v1::HealthCheck { interval_seconds: Some(0.5), ..check });
+    let agent = Agent::start(task).await;
+    // Three failures take 1.5 s; it gets on for three times as long.
+    let script = "for segment in {1..90}; do echo recovering $segment; sleep 0.05; done\n\
+                  echo > silent\nexec sleep 1000";
+    let mut executor = Executor::with_java(script);
+    executor.start(agent.address);
+    let failed = agent.state(TaskState::TaskFailed).await;
+    let message = failed.message();
+    assert!(message.contains("unhealthy after 3 failures in a row: "), "{message}");
+    assert_eq!(executor.read("silent"), "\n", "it was given up while it got on");
+    executor.end_well().await;
+    let shown = "not counted (it starts, and its log grows): nothing listens on";
+    assert!(executor.read("stderr").contains(shown));
 }
 
 #[tokio::test]

@@ -68,6 +68,18 @@ impl Failure {
         }
     }
 
+    /// Whether the broker itself answers, so that only its place in the cluster is wrong: it can be asked to stop and will.
+    pub fn answers(&self) -> bool {
+        match self {
+            Self::NotListed { .. }
+            | Self::NotRegistered { .. }
+            | Self::Elsewhere { .. }
+            // A look names what the broker lacks first, so ZooKeeper alone stands for a broker that answered.
+            | Self::ZooKeeper(_) => true,
+            Self::Port { .. } | Self::Kafka(_) | Self::Silent { .. } => false,
+        }
+    }
+
     /// The failure and its causes in one line.
     pub fn reason(&self) -> String {
         let mut reason = self.to_string();

@@ -34,7 +34,7 @@ impl World {
             6 => Event::Session(i64::from(choice)),
             7 => Event::Ready(if choice.is_multiple_of(2) { Ok(()) } else { Err("x".to_owned()) }),
             8 => Event::Checked { healthy: choice.is_multiple_of(2), message: "x".to_owned() },
-            9 => Event::Unhealthy("x".to_owned()),
+            9 => Event::Unhealthy { reason: "x".to_owned(), silent: choice.is_multiple_of(2) },
             10 => Event::Kill { task: TASK.to_owned(), grace },
             11 if choice < 30 => Event::Shutdown { reason: "x".to_owned(), grace: secs(4) },
             12 if self.alive => {

@@ -32,7 +32,7 @@ fn overtaken_events_change_nothing() {
         ("Ready", Event::Ready(Ok(()))),
         ("Ready", Event::Ready(Err("x".to_owned()))),
         ("Checked", Event::Checked { healthy: false, message: "x".to_owned() }),
-        ("Unhealthy", Event::Unhealthy("x".to_owned())),
+        ("Unhealthy", Event::Unhealthy { reason: "x".to_owned(), silent: true }),
         ("Exited", exited(How::Code(0))),
         ("Swept", Event::Swept { left: 0 }),
         ("Forgotten", Event::Forgotten),

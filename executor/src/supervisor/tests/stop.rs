@@ -213,7 +213,8 @@ fn a_jvm_that_ends_by_itself_fails_the_task_with_its_last_words() {
 fn an_unhealthy_broker_is_stopped_and_fails_naming_the_reason() {
     let mut script = Script::at("running");
     let reason = "3 checks failed in a row, the last one: no answer within 20 s";
-    script.check([Event::Unhealthy(reason.to_owned()), Event::Unhealthy(reason.to_owned())], expect![[r#"
+    let unhealthy = |silent| Event::Unhealthy { reason: reason.to_owned(), silent };
+    script.check([unhealthy(true), unhealthy(true)], expect![[r#"
         Rest
         Killing: unhealthy: 3 checks failed in a row, the last one: no answer within 20 s [healthy false]
         Note("stopping broker-1__11111111-2222-4333-8444-555555555555: unhealthy: 3 checks failed in a row, the last one: no answer within 20 s, grace 3 s")
@@ -229,6 +230,31 @@ fn an_unhealthy_broker_is_stopped_and_fails_naming_the_reason() {
         Failed: unhealthy: 3 checks failed in a row, the last one: no answer within 20 s; the JVM was ended by SIGKILL after the grace [healthy false] [Health]
         -> done
     "#]]);
+}
+
+// S-086: one that answers can still shut down cleanly, so it may.
+#[test]
+fn an_unhealthy_broker_that_answers_has_its_own_grace() {
+    let reason = "3 checks failed in a row, the last one: broker 1 is not registered in ZooKeeper";
+    let mut script = Script::at("running");
+    script.on(Event::Unhealthy { reason: reason.to_owned(), silent: false });
+    script.said.clear();
+    script.after(secs(59), Event::Tick);
+    script.check(
+        [],
+        expect![[r#"
+        -> stopping
+    "#]],
+    );
+    script.after(secs(1), Event::Tick);
+    script.check(
+        [],
+        expect![[r#"
+        Warn("broker-1__11111111-2222-4333-8444-555555555555 ignores SIGTERM beyond its grace: SIGKILL")
+        Signal(Kill)
+        -> stopping
+    "#]],
+    );
 }
 
 #[test]
