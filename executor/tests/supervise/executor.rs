@@ -6,6 +6,7 @@ use std::{
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use api::{
@@ -27,9 +28,19 @@ pub(crate) struct Executor {
     child: Option<Child>,
 }
 
-/// A free port: taken once by the system, so not given again at once.
+/// A free port that no outgoing connection takes meanwhile: below the range the system gives those from. Each process
+/// of tests looks from a place of its own on, and gives none twice.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const PORTS: std::ops::Range<u32> = 12_000..32_000;
+    let first = std::process::id().wrapping_mul(97);
+    loop {
+        let offset = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS.len() as u32;
+        let port = (PORTS.start + offset) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A contract for a broker on loopback.
