@@ -106,6 +106,8 @@ pub async fn run(zookeeper: &ZooKeeper, target: &Target, limit: Duration) -> Res
     match tokio::join!(registered(zookeeper, target), metadata(target, limit)) {
         (Ok(registration), Ok(brokers)) => Ok(Healthy { registration, brokers }),
         (Err(away), _) if away.excuse().is_some() => Err(away),
+        // What could not be asked does not hide what ZooKeeper said.
+        (Err(failure), Err(unasked)) if unasked.excuse().is_some() => Err(failure),
         (_, Err(failure)) | (Err(failure), _) => Err(failure),
     }
 }

@@ -69,6 +69,8 @@ pub enum Excuse {
     Progress(String),
     /// ZooKeeper does not answer: no restart of the broker mends that.
     ZooKeeperAway,
+    /// The check itself lacked what it needs of this machine: nothing was learnt of the broker.
+    NoResources,
 }
 
 /// Why a failure did not count.
@@ -142,6 +144,9 @@ impl fmt::Display for Uncounted {
             Self::Grace => f.write_str("grace period"),
             Self::Excused(Excuse::Progress(what)) => f.write_str(what),
             Self::Excused(Excuse::ZooKeeperAway) => f.write_str("ZooKeeper is away"),
+            Self::Excused(Excuse::NoResources) => {
+                f.write_str("the check lacks descriptors, memory or ports of this machine")
+            }
         }
     }
 }

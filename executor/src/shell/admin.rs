@@ -2,18 +2,41 @@
 //!
 //! `GET /admin/ping` says `pong`. `GET /admin/healthcheck` is 200 while the broker serves, 500 otherwise, with the
 //! last check's result, counted or not (D17).
+//!
+//! Anybody on the network may ask, and nobody can hold it: at most [`CONNECTIONS`] are served at once, the others wait
+//! in the kernel's queue; a head must arrive within [`HEAD`], which also ends idle connections; none lives longer than
+//! [`LIFE`].
 
-use std::io;
+use std::{io, sync::Arc, time::Duration};
 
 use api::launch::LaunchContract;
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use healthcheck::policy::Verdict;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::watch};
-use tracing::warn;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tracing::{debug, warn};
 
 use super::wire::HEALTH_PATH;
 use crate::properties::bracketed;
+
+/// Connections served at once.
+const CONNECTIONS: usize = 32;
+/// How long a request's head may take to arrive.
+const HEAD: Duration = Duration::from_secs(5);
+/// How long a connection lives: Mesos and operators ask for little, and anew each time.
+const LIFE: Duration = Duration::from_secs(30);
+/// Pause after a failed accept: most often descriptors are short, and would be at once again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the endpoint shows; changed by the shell alone.
 #[derive(Clone, Debug, Default)]
@@ -42,8 +65,34 @@ pub(super) async fn serve(listener: TcpListener, view: watch::Receiver<View>) {
         .route("/admin/ping", get(|| async { "pong" }))
         .route(HEALTH_PATH, get(health))
         .with_state(view);
-    if let Err(error) = axum::serve(listener, routes).await {
-        warn!(%error, "the admin endpoint ended");
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    // Dropped with us, and the connections with it.
+    let mut connections = JoinSet::new();
+    while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
+        while connections.try_join_next().is_some() {}
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let routes = routes.clone();
+                connections.spawn(async move {
+                    serve_connection(stream, routes).await;
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                warn!(%error, "the admin endpoint cannot accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve_connection(stream: TcpStream, routes: Router) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    if let Ok(Err(error)) = timeout(LIFE, connection).await {
+        debug!(%error, "a connection to the admin endpoint ended badly");
     }
 }
 
@@ -68,7 +117,10 @@ fn answer(view: &View) -> (StatusCode, Json<Value>) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
+
     use healthcheck::policy::Uncounted;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
@@ -94,5 +146,29 @@ mod tests {
         check("stopping", Some(Verdict::Healthy), 500);
         let (_, Json(body)) = answer(&View { state: "running", check: Some(Check { verdict: grace() }) });
         assert_eq!(body["check"]["counted"], false, "shown, though it does not count");
+    }
+
+    /// Connections that say nothing fill every place; whoever waits is served once their time is over.
+    #[tokio::test(start_paused = true)]
+    async fn silent_connections_hold_nobody_up_for_long() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_sender, view) = watch::channel(View::default());
+        let _served = JoinSet::from_iter([serve(listener, view)]);
+        let mut silent = Vec::new();
+        for _ in 0..CONNECTIONS {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+        let asked = tokio::time::Instant::now();
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        socket.write_all(b"GET /admin/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("pong"), "{answer}");
+        assert!(asked.elapsed() >= HEAD, "it was served beside {CONNECTIONS} others");
+        for socket in &mut silent {
+            let mut rest = Vec::new();
+            socket.read_to_end(&mut rest).await.unwrap();
+        }
     }
 }

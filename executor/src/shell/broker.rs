@@ -109,7 +109,8 @@ impl Broker {
 
     /// What a broker that starts still lacks, in words that stay the same while it does: each change is an update.
     fn missing(&self, failure: &Failure) -> String {
-        let what = if failure.excuse().is_some() { self.away() } else { failure.reason() };
+        let what =
+            if failure.excuse() == Some(Excuse::ZooKeeperAway) { self.away() } else { failure.reason() };
         format!("not serving yet: {what}")
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kafka::{client, zookeeper};
+use nix::errno::Errno;
 
 use crate::policy::Excuse;
 
@@ -64,6 +65,12 @@ impl Failure {
     pub fn excuse(&self) -> Option<Excuse> {
         match self {
             Self::ZooKeeper(error) if error.is_away() => Some(Excuse::ZooKeeperAway),
+            Self::Port { source, .. }
+            | Self::Kafka(client::Error::Connect { source, .. } | client::Error::Io { source, .. })
+                if is_ours(source) =>
+            {
+                Some(Excuse::NoResources)
+            }
             _ => None,
         }
     }
@@ -93,9 +100,42 @@ impl Failure {
     }
 }
 
+/// Whether the system refused *us* something, rather than the broker.
+fn is_ours(error: &std::io::Error) -> bool {
+    let number = error.raw_os_error().map(Errno::from_raw);
+    let ours = [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOBUFS, Errno::EADDRNOTAVAIL];
+    number.is_some_and(|number| ours.contains(&number))
+}
+
 fn listed(known: &[u32]) -> String {
     if known.is_empty() {
         return "none".to_owned();
     }
     known.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn port(source: io::Error) -> Failure {
+        Failure::Port { address: "a:1".to_owned(), source }
+    }
+
+    /// What this machine lacks is not held against the broker; what the broker refuses is.
+    #[test]
+    fn our_own_lacks_are_excused() {
+        let os = |number: Errno| io::Error::from_raw_os_error(number as i32);
+        for lack in [Errno::EMFILE, Errno::ENFILE, Errno::ENOMEM, Errno::ENOBUFS, Errno::EADDRNOTAVAIL] {
+            assert_eq!(port(os(lack)).excuse(), Some(Excuse::NoResources), "{lack}");
+            let connect = client::Error::Connect { address: "a:1".to_owned(), source: os(lack) };
+            assert_eq!(Failure::Kafka(connect).excuse(), Some(Excuse::NoResources), "{lack}");
+        }
+        for refusal in [Errno::ECONNREFUSED, Errno::ECONNRESET, Errno::ETIMEDOUT] {
+            assert_eq!(port(os(refusal)).excuse(), None, "{refusal}");
+        }
+        assert_eq!(port(io::ErrorKind::TimedOut.into()).excuse(), None);
+    }
 }
