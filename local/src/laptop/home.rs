@@ -55,40 +55,65 @@ pub enum HomeError {
         path: PathBuf,
     },
     /// It holds something else: we neither mix our files into it nor delete in it.
-    #[error("{} is not empty and no data directory of kafka-local; give another one with --data", path.display())]
+    #[error(
+        "{} is not empty and no data directory of kafka-local (it has no file {MARK}); give another one with --data",
+        path.display()
+    )]
     Foreign {
         /// Which.
         path: PathBuf,
     },
 }
 
-/// The file that marks a directory as ours.
-const MARK: &str = "kafka-local.json";
-/// What `--fresh` forgets. The unpacked distribution stays: it holds no data. So does the mark, which the next start
-/// writes anew: a directory half forgotten must still be ours.
+/// The file that marks a directory as ours: written when the directory is made or found empty, and never removed.
+const MARK: &str = "kafka-local.mark";
+const MARKED: &str = "This directory belongs to kafka-local: `up --fresh` deletes the data in it.\n";
+/// What `--fresh` forgets. The unpacked distribution stays: it holds no data. So do the settings, which the next start
+/// writes anew.
 const FORGOTTEN: [&str; 5] = ["scheduler", "mesos", "zookeeper", "configured.json", "log"];
 
 impl Home {
-    /// Opens a data directory, making it if it is not there.
+    /// Opens a data directory for a start, making and marking it if it is not there or empty.
+    ///
+    /// # Errors
+    /// If it cannot be used, or holds something else; nothing is changed in it then.
     pub fn open(path: &Path) -> Result<Self, HomeError> {
         let unusable = |source| HomeError::Unusable { path: path.to_owned(), source };
         if !path.exists() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable)?;
         }
-        let root = path.canonicalize().map_err(unusable)?;
-        let home = Self { root };
-        let empty = fs::read_dir(&home.root).map_err(unusable)?.next().is_none();
-        if !empty && !home.root.join("log").is_dir() && !home.settings().is_file() {
-            return Err(HomeError::Foreign { path: path.to_owned() });
+        let home = Self { root: path.canonicalize().map_err(unusable)? };
+        if !home.is_marked() {
+            if fs::read_dir(&home.root).map_err(unusable)?.next().is_some() {
+                return Err(HomeError::Foreign { path: path.to_owned() });
+            }
+            fs::write(home.root.join(MARK), MARKED).map_err(unusable)?;
         }
         fs::set_permissions(&home.root, fs::Permissions::from_mode(0o700)).map_err(unusable)?;
         home.make_dirs().map_err(unusable)?;
         Ok(home)
     }
 
-    /// Opens a data directory that must be there: for every command but `up`.
+    /// Opens a data directory that must be there, for every command but `up`; changes nothing.
+    ///
+    /// # Errors
+    /// If there is none, or it is not ours.
     pub fn existing(path: &Path) -> Result<Self, HomeError> {
-        if path.exists() { Self::open(path) } else { Err(HomeError::Never { path: path.to_owned() }) }
+        let unusable = |source| HomeError::Unusable { path: path.to_owned(), source };
+        if !path.exists() {
+            return Err(HomeError::Never { path: path.to_owned() });
+        }
+        let home = Self { root: path.canonicalize().map_err(unusable)? };
+        if home.is_marked() {
+            return Ok(home);
+        }
+        let empty = fs::read_dir(&home.root).map_err(unusable)?.next().is_none();
+        let path = path.to_owned();
+        Err(if empty { HomeError::Never { path } } else { HomeError::Foreign { path } })
+    }
+
+    fn is_marked(&self) -> bool {
+        self.root.join(MARK).is_file()
     }
 
     fn make_dirs(&self) -> io::Result<()> {
@@ -99,8 +124,14 @@ impl Home {
     }
 
     /// Forgets the data of the last run, and what was configured.
+    ///
+    /// # Errors
+    /// If something cannot be removed, or the directory is no longer marked as ours.
     pub fn forget(&self) -> Result<(), HomeError> {
         let unusable = |source| HomeError::Unusable { path: self.root.clone(), source };
+        if !self.is_marked() {
+            return Err(HomeError::Foreign { path: self.root.clone() });
+        }
         for name in FORGOTTEN {
             let path = self.root.join(name);
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
@@ -119,7 +150,7 @@ impl Home {
 
     /// How the cluster was last started.
     pub fn settings(&self) -> PathBuf {
-        self.root.join(MARK)
+        self.root.join("kafka-local.json")
     }
 
     /// What `configure` changed.
@@ -199,9 +230,36 @@ mod tests {
     #[test]
     fn a_foreign_directory_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("mesos")).unwrap();
+        // Like /var: names of ours are no mark.
+        for name in ["log", "mesos", "run"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         assert!(matches!(Home::open(dir.path()), Err(HomeError::Foreign { .. })));
+        assert!(matches!(Home::existing(dir.path()), Err(HomeError::Foreign { .. })));
         assert!(matches!(Home::existing(&dir.path().join("x")), Err(HomeError::Never { .. })));
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+        assert_eq!(dir.path().metadata().unwrap().permissions().mode() & 0o777, 0o755);
+    }
+
+    #[test]
+    fn only_up_makes_and_changes_a_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(Home::existing(dir.path()), Err(HomeError::Never { .. })));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        // Found empty, it becomes ours.
+        let home = Home::open(dir.path()).unwrap();
+        fs::remove_dir(home.root().join("log")).unwrap();
+        fs::set_permissions(home.root(), fs::Permissions::from_mode(0o750)).unwrap();
+        assert_eq!(Home::existing(dir.path()).unwrap(), home);
+        assert!(!home.root().join("log").exists());
+        assert_eq!(home.root().metadata().unwrap().permissions().mode() & 0o777, 0o750);
+        // A directory half forgotten is still ours; one that lost its mark is not.
+        home.forget().unwrap();
+        assert_eq!(Home::open(dir.path()).unwrap(), home);
+        fs::remove_file(home.root().join(MARK)).unwrap();
+        fs::write(home.scheduler().join("state"), "x").unwrap();
+        assert!(matches!(home.forget(), Err(HomeError::Foreign { .. })));
+        assert!(home.scheduler().join("state").exists());
     }
 }
