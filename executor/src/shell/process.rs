@@ -4,7 +4,11 @@
 //! session it hides. The JVM itself is reaped last: as long as it is a zombie its pid, which is also the group's id,
 //! cannot pass to a stranger.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use nix::{
     errno::Errno,
@@ -59,8 +63,10 @@ impl Family {
             Ok(WaitStatus::Exited(_, code)) => self.ended(How::Code(code)),
             Ok(WaitStatus::Signaled(_, signal, _)) => self.ended(How::Signal(signal as i32)),
             Ok(_) => {
-                for orphan in processes().into_iter().filter(|process| process.is_zombie_of(getpid())) {
-                    reap(orphan.pid);
+                // A sweep looks again and says what it cannot see.
+                let found = processes(Path::new(PROC)).unwrap_or_default();
+                for orphan in orphans(&found, getpid(), self.leader) {
+                    reap(orphan);
                 }
                 None
             }
@@ -85,24 +91,19 @@ impl Family {
     /// One round of a sweep under way, to be called after each SIGCHLD and now and then: SIGKILL to everybody left.
     /// `Some` once nobody is, or with the number of those whom SIGKILL did not end in time; the family is then over.
     pub(super) fn swept(&mut self) -> Option<usize> {
+        self.swept_in(Path::new(PROC))
+    }
+
+    fn swept_in(&mut self, proc: &Path) -> Option<usize> {
         let began = self.sweep?;
-        let us = getpid();
-        let mut left = 0;
-        for process in processes() {
-            let ours = process.parent == us || process.group == self.leader || process.session == self.leader;
-            if !ours || (process.pid == self.leader && self.ended) {
-                continue;
+        let left = loop {
+            let round = self.round(proc);
+            // Whom we reaped may have left us children that were not ours when we looked: only a round in which nothing
+            // was found is the last one.
+            if round.left > 0 || round.reaped == 0 || began.elapsed() >= PATIENCE {
+                break round.left;
             }
-            if process.is_zombie_of(us) && process.pid != self.leader {
-                reap(process.pid);
-            } else if process.state != b'Z' {
-                left += 1;
-                debug!(pid = %process.pid, "SIGKILL to what the broker left behind");
-                let _gone_is_fine = kill(process.pid, Signal::SIGKILL);
-            } else {
-                left += 1; // its parent is being killed; it comes to us next
-            }
-        }
+        };
         if left > 0 && began.elapsed() < PATIENCE {
             return None;
         }
@@ -110,11 +111,66 @@ impl Family {
         reap(self.leader);
         Some(left)
     }
+
+    fn round(&self, proc: &Path) -> Round {
+        // The group at once and by the kernel's own list: one that forks as fast as we look does not slip through.
+        self.signal(Signal::SIGKILL);
+        let us = getpid();
+        let found = match processes(proc) {
+            Ok(found) => found,
+            Err(error) => {
+                warn!(%error, "cannot list processes: who is left of the broker is unknown");
+                return Round { left: 1, reaped: 0 };
+            }
+        };
+        let mut round = Round { left: 0, reaped: 0 };
+        for process in found {
+            let ours = process.parent == us || process.group == self.leader || process.session == self.leader;
+            if !ours || (process.pid == self.leader && self.ended) {
+                continue;
+            }
+            let reapable = process.is_zombie_of(us) && process.pid != self.leader;
+            if reapable && reap(process.pid) {
+                round.reaped += 1;
+                continue;
+            }
+            // A zombie is its parent's to reap, who is being killed, or one whose other threads still run.
+            round.left += 1;
+            debug!(pid = %process.pid, "SIGKILL to what the broker left behind");
+            let _gone_is_fine = kill(process.pid, Signal::SIGKILL);
+        }
+        round
+    }
 }
 
-fn reap(pid: Pid) {
-    let _none_is_fine = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+/// What one look of a sweep found.
+#[derive(Debug, PartialEq, Eq)]
+struct Round {
+    /// Who has to go yet; one at least where nobody can tell.
+    left: usize,
+    reaped: usize,
 }
+
+/// Whether `pid` was a child that had ended, and now is gone.
+fn reap(pid: Pid) -> bool {
+    match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
+        Ok(WaitStatus::StillAlive) => false,
+        // No child of ours (any more): nothing is left to reap.
+        Ok(_) | Err(_) => true,
+    }
+}
+
+/// The ended children of `us` but for `leader`: it may have ended since it was asked about, and its status is the one
+/// that counts.
+fn orphans(found: &[Process], us: Pid, leader: Pid) -> Vec<Pid> {
+    found
+        .iter()
+        .filter(|process| process.is_zombie_of(us) && process.pid != leader)
+        .map(|process| process.pid)
+        .collect()
+}
+
+const PROC: &str = "/proc";
 
 /// A line of `/proc/<pid>/stat`.
 #[derive(Debug, PartialEq, Eq)]
@@ -132,17 +188,29 @@ impl Process {
     }
 }
 
-/// Every process we may see. One that ends while we read is left out.
-fn processes() -> Vec<Process> {
-    let entries = match std::fs::read_dir("/proc") {
-        Ok(entries) => entries,
-        Err(error) => {
-            warn!(%error, "cannot list /proc: the broker's group alone can be swept");
-            return Vec::new();
+/// Every process that `proc` shows. One that ends while we read is left out.
+///
+/// # Errors
+/// Where the list or a line of it can't be read: whom it leaves out is unknown then.
+fn processes(proc: &Path) -> io::Result<Vec<Process>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(proc)? {
+        let entry = entry?;
+        if !entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit) {
+            continue;
         }
-    };
-    let numeric = entries.flatten().filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit());
-    numeric.filter_map(|entry| parse(&std::fs::read_to_string(entry.path().join("stat")).ok()?)).collect()
+        match std::fs::read(entry.path().join("stat")) {
+            // A process may name itself as it likes, in no encoding too.
+            Ok(stat) => found.extend(parse(&String::from_utf8_lossy(&stat))),
+            Err(error) if has_ended(&error) || is_a_strangers(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+fn has_ended(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::ESRCH as i32)
 }
 
 /// `pid (name) state parent group session …`; the name may hold anything, parentheses and blanks included.
@@ -161,9 +229,91 @@ fn parse(stat: &str) -> Option<Process> {
     })
 }
 
+/// `/proc` mounted with `hidepid=1` shows other users' processes only by number; none of those could be killed either.
+fn is_a_strangers(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
+}
+
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
+
+    use std::{fs, os::unix::process::CommandExt as _, process::Command};
+
     use super::*;
+
+    /// A `/proc` with these lines.
+    fn proc(lines: &[(u32, &[u8])]) -> tempfile::TempDir {
+        let proc = tempfile::tempdir().unwrap();
+        for (pid, stat) in lines {
+            fs::create_dir(proc.path().join(pid.to_string())).unwrap();
+            fs::write(proc.path().join(pid.to_string()).join("stat"), stat).unwrap();
+        }
+        proc
+    }
+
+    /// The family of a child that leads its own group and has ended, but is not reaped.
+    fn ended() -> Family {
+        let child = Command::new("true").process_group(0).spawn().unwrap();
+        let leader = Pid::from_raw(child.id().cast_signed());
+        waitid(Id::Pid(leader), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).unwrap();
+        Family::new(leader)
+    }
+
+    /// Nobody seen is not nobody there.
+    #[test]
+    fn a_sweep_that_cannot_look_is_not_over() {
+        let mut family = ended();
+        assert_eq!(family.reap(), Some(How::Code(0)));
+        family.sweep();
+        let nowhere = tempfile::tempdir().unwrap().path().join("gone");
+        assert_eq!(family.swept_in(&nowhere), None);
+        // A line that can't be read hides somebody too: here it is a directory.
+        let broken = proc(&[]);
+        fs::create_dir_all(broken.path().join("7/stat")).unwrap();
+        assert_eq!(family.swept_in(broken.path()), None);
+        assert_eq!(family.swept_in(proc(&[]).path()), Some(0));
+    }
+
+    /// Each round begins with the whole group.
+    #[test]
+    fn a_sweep_kills_the_group_even_if_it_sees_nobody() {
+        let mut child = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
+        let mut family = Family::new(Pid::from_raw(child.id().cast_signed()));
+        family.sweep();
+        assert_eq!(family.swept_in(Path::new("/nowhere")), None);
+        let status = child.wait().unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+    }
+
+    /// The round that reaps is not the last one.
+    #[test]
+    fn a_round_that_reaps_is_followed_by_another() {
+        let (family, orphan) = (ended(), ended().leader);
+        let line = format!("{orphan} (orphan) Z {} {orphan} {orphan} 0", getpid());
+        let proc = proc(&[(orphan.as_raw().unsigned_abs(), line.as_bytes())]);
+        assert_eq!(family.round(proc.path()), Round { left: 0, reaped: 1 });
+        assert!(waitpid(orphan, None).is_err(), "it is reaped");
+        assert!(reap(family.leader));
+    }
+
+    /// The leader that ended since it was asked about keeps its status.
+    #[test]
+    fn the_leader_is_no_orphan() {
+        let pid = Pid::from_raw;
+        let zombie =
+            |of| Process { pid: pid(of), state: b'Z', parent: pid(1), group: pid(9), session: pid(9) };
+        let alive = Process { state: b'S', ..zombie(11) };
+        let foreign = Process { parent: pid(2), ..zombie(12) };
+        assert_eq!(orphans(&[zombie(9), zombie(10), alive, foreign], pid(1), pid(9)), [pid(10)]);
+    }
+
+    #[test]
+    fn a_name_in_no_encoding_hides_nobody() {
+        let found = processes(proc(&[(42, b"42 (\xff\xfe) S 1 40 39 0")]).path()).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].pid, found[0].group), (Pid::from_raw(42), Pid::from_raw(40)));
+    }
 
     #[test]
     fn stat_lines_with_odd_names() {
@@ -178,6 +328,7 @@ mod tests {
 
     #[test]
     fn we_see_ourselves() {
-        assert!(processes().iter().any(|process| process.pid == getpid() && process.state != b'Z'));
+        let found = processes(Path::new(PROC)).unwrap();
+        assert!(found.iter().any(|process| process.pid == getpid() && process.state != b'Z'));
     }
 }
