@@ -154,7 +154,7 @@ async fn run_on<S: Store>(mut store: S, settings: Settings, stop: CancellationTo
         ZooKeeper::new(&view.connection.zookeeper, ZOOKEEPER_SESSION).map_err(Failure::ZooKeeper)?;
     let topics = http::KafkaTopics::new(Arc::new(zookeeper), framework.name.clone());
     let (view, shown) = watch::channel(view);
-    let app = http::App::new(shown, Arc::new(topics));
+    let app = http::App::new(shown, Arc::new(topics), clock);
     let subscription =
         mesos::Subscription::new(process.masters, framework, inputs.clone()).map_err(Failure::MesosClient)?;
     let (question, asked) = watch::channel(None);

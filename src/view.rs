@@ -19,6 +19,8 @@ use crate::{
 /// All that can be read over HTTP, as of one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
+    /// When it was made. Every tick makes a new one, so an old one shows that the scheduler's loop stands still.
+    pub made_at: Timestamp,
     /// Why this service has not registered with Mesos yet; `None` once it has a framework id, also while it is
     /// disconnected. While set, `/v1/connection`, `/v1/brokers` and `/v1/topics` answer 503 (D16): there is nothing
     /// to tell yet. Plan, health and debug routes answer always.
@@ -41,6 +43,7 @@ pub struct View {
 pub fn view(state: &State, now: Timestamp) -> View {
     let plan = plan_body(state, now);
     View {
+        made_at: now,
         not_registered: not_registered(state),
         active: rest::PlanActive::from(&plan),
         plan,
@@ -211,7 +214,8 @@ fn connection_body(state: &State) -> rest::Connection {
     }
 }
 
-/// Every check of D19. The store's passes whenever there is a view: a failed commit ends the process.
+/// Every check of D19. The store's passes whenever there is a view: a failed commit ends the process. While one hangs
+/// there is no new view, and whoever shows the last one says so.
 fn health_body(state: &State, now: Timestamp) -> rest::Health {
     let missing: Vec<_> =
         plan::wanted(state).filter(|broker| !serves(broker)).map(|broker| broker.id.to_string()).collect();

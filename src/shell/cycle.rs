@@ -1,6 +1,6 @@
 //! One turn of the loop, and its order: handle, commit, calls, replies, view.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -15,6 +15,10 @@ use crate::{
     record::RestoreError,
     view::View,
 };
+
+/// How long a commit may take. It is ended by the process's end alone; a start from the store is the only way to know
+/// what became of it.
+const COMMIT: Duration = Duration::from_secs(30);
 
 /// Why the scheduler ends, unless it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +46,7 @@ pub enum Failure {
     /// The store's records make no state.
     #[error("cannot understand the stored state")]
     Restore(#[source] RestoreError),
-    /// A commit failed.
+    /// A commit failed, or hangs.
     #[error("a commit failed, so what is durable is unknown; start again")]
     Commit(#[source] StoreError),
     /// Mesos refuses us for good.
@@ -160,7 +164,9 @@ impl<C: Core, S: Store> Cycle<C, S> {
     pub(crate) async fn perform(&mut self, effects: Effects) -> Result<(), Failure> {
         let Effects { writes, calls, replies, notes } = effects;
         if !writes.0.is_empty() {
-            self.store.commit(&writes).await.map_err(Failure::Commit)?;
+            let committed = tokio::time::timeout(COMMIT, self.store.commit(&writes)).await;
+            let hangs = |_| StoreError::Hangs { seconds: COMMIT.as_secs() };
+            committed.map_err(hangs).flatten().map_err(Failure::Commit)?;
             tracing::debug!(writes = writes.0.len(), "committed");
         }
         self.failpoint.after_commit(&calls);

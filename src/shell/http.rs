@@ -18,6 +18,7 @@ use axum::{
 };
 use tokio::sync::{Semaphore, watch};
 
+use super::Clock;
 use crate::view::View;
 
 mod broker;
@@ -46,12 +47,13 @@ pub struct App {
     view: watch::Receiver<Arc<View>>,
     topics: Arc<dyn Topics>,
     topic_slots: Arc<Semaphore>,
+    clock: Clock,
 }
 
 impl App {
-    /// Answers from the views published on `view`, and about topics from `topics`.
-    pub fn new(view: watch::Receiver<Arc<View>>, topics: Arc<dyn Topics>) -> Self {
-        Self { view, topics, topic_slots: Arc::new(Semaphore::new(TOPIC_REQUESTS)) }
+    /// Answers from the views published on `view`, and about topics from `topics`. `clock` is the one that dates views.
+    pub(crate) fn new(view: watch::Receiver<Arc<View>>, topics: Arc<dyn Topics>, clock: Clock) -> Self {
+        Self { view, topics, topic_slots: Arc::new(Semaphore::new(TOPIC_REQUESTS)), clock }
     }
 
     /// The last published view.

@@ -78,6 +78,12 @@ pub enum StoreError {
         /// What does not fit.
         how: &'static str,
     },
+    /// A commit hangs, as on a disk or a network file system that is away.
+    #[error("the commit did not end within {seconds} s")]
+    Hangs {
+        /// How long was waited.
+        seconds: u64,
+    },
     /// A test made it fail.
     #[error("the store fails as told")]
     Told,

@@ -110,6 +110,17 @@ async fn after_a_failed_commit_nothing_leaves_and_nothing_is_shown() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_commit_that_hangs_has_failed() {
+    let mut rig = rig([effects("broker", Type::Accept)]);
+    rig.store.hang();
+    let turn = rig.cycle.turn(Input::Event(Event::Tick));
+    let failure = tokio::time::timeout(Duration::from_secs(60), turn).await.unwrap().unwrap_err();
+    assert_eq!(failure.exit(), Exit::Commit);
+    let text = super::super::log::chain(&failure);
+    assert!(text.ends_with("the commit did not end within 30 s"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_are_made_only_while_subscribed() {
     let mut rig = rig([
         effects("a", Type::Revive),

@@ -55,7 +55,7 @@ async fn get_of(view: &View, path: &str) -> Answer {
 
 fn app(view: &View, topics: Arc<dyn Topics>) -> App {
     // The receiver keeps the last value when its sender is gone.
-    App::new(watch::channel(Arc::new(view.clone())).1, topics)
+    App::new(watch::channel(Arc::new(view.clone())).1, topics, Clock::start())
 }
 
 fn broker(id: u32) -> rest::Broker {
@@ -80,6 +80,7 @@ fn view(status: rest::Status) -> View {
     let plan = rest::Plan { errors: Vec::new(), phases: Vec::new(), status };
     let check = rest::Check { healthy: true, message: "subscribed".to_owned() };
     View {
+        made_at: Clock::start().now(),
         not_registered: None,
         active: rest::PlanActive::from(&plan),
         plan,

@@ -15,6 +15,7 @@ struct Shared {
     records: Records,
     commits: u64,
     fail_at: Option<u64>,
+    hangs: bool,
 }
 
 impl MemoryStore {
@@ -22,6 +23,11 @@ impl MemoryStore {
     pub fn fail_at(&self, n: u64) {
         let mut shared = self.lock();
         shared.fail_at = Some(shared.commits + n);
+    }
+
+    /// Makes all commits from now on hang, without effect.
+    pub fn hang(&self) {
+        self.lock().hangs = true;
     }
 
     /// What is durable now.
@@ -48,6 +54,11 @@ impl Store for MemoryStore {
     async fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         if batch.0.is_empty() {
             return Ok(());
+        }
+        // Its own statement: the lock must not be held while it hangs.
+        let hangs = self.lock().hangs;
+        if hangs {
+            std::future::pending::<()>().await;
         }
         let mut shared = self.lock();
         if shared.fail_at.is_some_and(|n| shared.commits + 1 >= n) {

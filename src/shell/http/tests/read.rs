@@ -78,6 +78,23 @@ async fn health() {
     .assert_eq(&ill.text);
 }
 
+// D19: while a commit hangs there is no new view, and the last one proves nothing.
+#[tokio::test(start_paused = true)]
+async fn an_old_view_is_not_healthy() {
+    let clock = Clock::start();
+    let mut view = view(rest::Status::Complete);
+    view.made_at = clock.now();
+    let (_sender, receiver) = watch::channel(Arc::new(view));
+    let router = api(App::new(receiver, Arc::new(Unasked), clock));
+    tokio::time::advance(std::time::Duration::from_secs(15)).await;
+    assert_eq!(call(router.clone(), "GET /admin/healthcheck").await.status, StatusCode::OK);
+    tokio::time::advance(std::time::Duration::from_secs(5)).await;
+    let stale = call(router, "GET /admin/healthcheck").await;
+    assert_eq!(stale.status, StatusCode::INTERNAL_SERVER_ERROR);
+    expect![[r#"{"registered":{"healthy":true,"message":"subscribed"},"store":{"healthy":false,"message":"the scheduler stands still for 20 s, probably in a commit; all that is shown is as old"}}"#]]
+    .assert_eq(&stale.text);
+}
+
 #[tokio::test]
 async fn offers() {
     let mut view = view(rest::Status::InProgress);
@@ -163,7 +180,7 @@ async fn admin_port() {
 #[tokio::test]
 async fn views_are_followed() {
     let (sender, receiver) = watch::channel(Arc::new(view(rest::Status::InProgress)));
-    let router = api(App::new(receiver, Arc::new(Unasked)));
+    let router = api(App::new(receiver, Arc::new(Unasked), Clock::start()));
     assert_eq!(call(router.clone(), "GET /v1/plan").await.status, StatusCode::SERVICE_UNAVAILABLE);
     sender.send(Arc::new(view(rest::Status::Complete))).unwrap();
     assert_eq!(call(router, "GET /v1/plan").await.status, StatusCode::OK);
