@@ -155,7 +155,7 @@ impl Cluster {
         mut screen: Screen,
     ) -> anyhow::Result<ExitCode> {
         let client = progress::client(self.settings.api_port)?;
-        let mut progress = Some(Progress::watch(client.clone(), &self.settings));
+        let mut progress = Some(Progress::watch(client, &self.settings));
         let mut failures: BTreeMap<Part, u32> = BTreeMap::new();
         loop {
             tokio::select! {
@@ -180,10 +180,10 @@ impl Cluster {
                 }
                 news = progress::next(&mut progress) => match news {
                     News::Line(line) => screen.show(line),
-                    News::Up { errors } => {
+                    News::Up { errors, connection } => {
                         progress = None;
                         std::mem::take(&mut screen).finish();
-                        progress::farewell(&client, self, &errors).await?;
+                        progress::farewell(self, &connection, &errors);
                         eprint("\nCtrl-C stops the cluster; the data stays.");
                     }
                 },

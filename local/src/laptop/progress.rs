@@ -2,11 +2,11 @@
 
 use std::{path::Path, time::Duration};
 
-use anyhow::Context;
 use api::{
     client::{Client, Options},
     rest::{Plan, Status},
 };
+use serde_json::Value;
 use tokio::{net::TcpStream, sync::mpsc};
 
 use super::{
@@ -34,7 +34,18 @@ pub enum News {
     Up {
         /// Why the wanted configuration is refused (S-046).
         errors: Vec<String>,
+        /// How to connect (S-014).
+        connection: Connected,
     },
+}
+
+/// The answer of `GET /v1/connection`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connected {
+    /// As it came.
+    pub json: Value,
+    /// `host:port` of each broker.
+    pub address: Vec<String>,
 }
 
 /// A client of the REST API on this port.
@@ -110,7 +121,14 @@ async fn watch(client: Client, ports: [(&'static str, u16); 2], news: mpsc::Send
                     all.push(News::Line(picture::line(block, broker.as_ref().map(|broker| &broker.body))));
                 }
                 if is_up(&plan.body) {
-                    all.push(News::Up { errors: plan.body.errors });
+                    // A scheduler that is just being restarted answers the next time: no reason to end anything.
+                    match client.connection().await {
+                        Ok(answer) => all.push(News::Up {
+                            errors: plan.body.errors,
+                            connection: Connected { json: answer.json, address: answer.body.address },
+                        }),
+                        Err(error) => all.push(line("connection", Step::Starting, error.to_string())),
+                    }
                 }
             }
         }
@@ -143,19 +161,14 @@ pub fn tail(log: &Path) -> String {
 
 /// What a user needs once the cluster is up: how to connect, and three commands to try. Each is tried by the end-to-end
 /// tests just as it is printed.
-///
-/// # Errors
-/// If the API does not answer.
-pub async fn farewell(client: &Client, cluster: &Cluster, errors: &[String]) -> anyhow::Result<()> {
+pub fn farewell(cluster: &Cluster, connection: &Connected, errors: &[String]) {
     for error in errors {
         eprint(&format!("the configuration is refused, the last valid one serves on: {error}"));
     }
-    let connection = client.connection().await.context("cannot read the connection info")?;
-    print(&serde_json::to_string_pretty(&connection.json)?);
-    for line in commands(cluster, &connection.body.address) {
+    print(&format!("{:#}", connection.json));
+    for line in commands(cluster, &connection.address) {
         print(&line);
     }
-    Ok(())
 }
 
 fn commands(cluster: &Cluster, addresses: &[String]) -> Vec<String> {
@@ -218,6 +231,39 @@ mod tests {
         // S-046: refused settings, the last valid ones serve.
         assert!(is_up(&plan("Error", &[("broker-0", "Complete")], &["no"])));
         assert!(!is_up(&plan("Error", &[("broker-0", "Pending")], &["no"])));
+    }
+
+    // A scheduler that ends between two questions must not end the cluster: it is asked again.
+    #[tokio::test]
+    async fn a_failed_answer_is_asked_for_again() {
+        use axum::{Json, Router, http::StatusCode, routing::get};
+
+        let complete = serde_json::to_value(plan("Complete", &[("broker-0", "Complete")], &[])).unwrap();
+        let asked = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let connection = move || async move {
+            if asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
+                return Err(StatusCode::INTERNAL_SERVER_ERROR);
+            }
+            Ok(Json(serde_json::json!({"address": ["127.0.0.1:9092"], "dns": [], "vip": "v", "zookeeper": "z"})))
+        };
+        let router = Router::new()
+            .route("/v1/plan", get(|| async { Json(complete) }))
+            .route("/v1/connection", get(connection));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async { axum::serve(listener, router).await });
+
+        let (sender, mut news) = mpsc::channel(NEWS);
+        let watching = watch(client(port).unwrap(), [("zookeeper", port), ("mesos", port)], sender);
+        tokio::spawn(tokio::time::timeout(Duration::from_secs(20), watching));
+        let mut failed = false;
+        loop {
+            match news.recv().await.expect("it never was up") {
+                News::Line(line) => failed |= line.name == "connection",
+                News::Up { connection, .. } => break assert_eq!(connection.address, ["127.0.0.1:9092"]),
+            }
+        }
+        assert!(failed, "the first answer was none");
     }
 
     #[test]

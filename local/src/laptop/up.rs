@@ -145,9 +145,9 @@ async fn detach(cluster: &Cluster, timeout: Duration) -> anyhow::Result<ExitCode
     let mut child = background(home, &log)?;
     let mut screen = Screen::new();
     let client = progress::client(settings.api_port)?;
-    let mut progress = Progress::watch(client.clone(), settings);
+    let mut progress = Progress::watch(client, settings);
     let deadline = tokio::time::Instant::now() + timeout;
-    let errors = loop {
+    let (errors, connection) = loop {
         tokio::select! {
             () = tokio::time::sleep_until(deadline) => {
                 screen.finish();
@@ -164,12 +164,12 @@ async fn detach(cluster: &Cluster, timeout: Duration) -> anyhow::Result<ExitCode
             }
             news = progress.next() => match news {
                 News::Line(line) => screen.show(line),
-                News::Up { errors } => break errors,
+                News::Up { errors, connection } => break (errors, connection),
             },
         }
     };
     screen.finish();
-    progress::farewell(&client, cluster, &errors).await?;
+    progress::farewell(cluster, &connection, &errors);
     eprint("\nThe cluster runs on; stop ends it, status shows it, configure changes it.");
     Ok(if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
