@@ -126,7 +126,7 @@ impl Cluster {
             |name: &str, step, detail: String| screen.show(Line { name: name.to_owned(), step, detail });
         note("java", Step::Found, format!("{} at {}", java.version, java.program.display()));
         // Mesos and the scheduler need nothing from the distribution, so they come up while it is unpacked.
-        let mesos = mesos::spec(settings, home, programs, environment);
+        let mesos = mesos::spec(settings, home, programs, &java, environment);
         supervisor.keep(home, move || Ok(mesos.clone())).context("cannot start mesos-local")?;
         let artifacts = check::artifacts(Some(&source), programs);
         let (home_, settings_, environment_) = (home.clone(), settings.clone(), environment.clone());

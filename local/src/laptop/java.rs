@@ -17,6 +17,8 @@ pub struct Java {
     pub version: String,
     /// The feature number of that version, such as 17.
     pub feature: u32,
+    /// Its `java.home`, where it says so: also behind links and a version manager's stand-ins.
+    pub home: Option<PathBuf>,
 }
 
 /// Why there is no usable Java.
@@ -55,7 +57,8 @@ pub fn find(
     std::env::split_paths(path).map(|dir| dir.join("java")).find(|java| is_file(java)).ok_or(NoJava::Missing)
 }
 
-/// Reads what `java -version` prints: `openjdk version "17.0.15" 2025-04-15` and its relatives.
+/// Reads what `java -version` prints: `openjdk version "17.0.15" 2025-04-15` and its relatives, with `java.home` among its
+/// properties.
 pub fn version(program: &Path, printed: &str) -> Result<Java, NoJava> {
     let read = || {
         let version = printed.split_once("version \"")?.1.split_once('"')?.0;
@@ -63,15 +66,18 @@ pub fn version(program: &Path, printed: &str) -> Result<Java, NoJava> {
         let first = numbers.next()?.ok()?;
         // Up to Java 8 the feature number is the second: 1.8.0_392.
         let feature = if first == 1 { numbers.next()?.ok()? } else { first };
-        Some(Java { program: program.to_owned(), version: version.to_owned(), feature })
+        let home = printed.lines().find_map(|line| line.trim().strip_prefix("java.home = "));
+        let home = home.map(|home| PathBuf::from(home.trim()));
+        Some(Java { program: program.to_owned(), version: version.to_owned(), feature, home })
     };
     read().ok_or_else(|| NoJava::Mute { program: program.to_owned(), said: printed.trim().to_owned() })
 }
 
-/// Finds Java and asks for its version.
+/// Finds Java and asks for its version and its home.
 pub async fn ask(environment: &BTreeMap<String, String>) -> Result<Java, NoJava> {
     let program = find(environment, Path::is_file)?;
-    let said = match tokio::process::Command::new(&program).arg("-version").output().await {
+    let mut command = tokio::process::Command::new(&program);
+    let said = match command.args(["-XshowSettings:properties", "-version"]).output().await {
         Ok(output) => String::from_utf8_lossy(&[output.stderr, output.stdout].concat()).into_owned(),
         Err(error) => return Err(NoJava::Mute { program, said: error.to_string() }),
     };
@@ -97,6 +103,14 @@ mod tests {
             assert_eq!((java.version.as_str(), java.feature), (version_text, feature));
         }
         assert!(matches!(version(Path::new("/j"), "Killed"), Err(NoJava::Mute { .. })));
+    }
+
+    #[test]
+    fn its_home_is_read() {
+        let printed = "Property settings:\n    java.class.version = 61.0\n    java.home = /opt/a jdk\n    java.io.tmpdir = /tmp\n\n\
+                       openjdk version \"17.0.15\" 2025-04-15";
+        assert_eq!(version(Path::new("/j"), printed).unwrap().home, Some("/opt/a jdk".into()));
+        assert_eq!(version(Path::new("/j"), "openjdk version \"17\"").unwrap().home, None);
     }
 
     #[test]

@@ -213,7 +213,12 @@ mod tests {
             memory_available_mb: 8192,
             disk_free_mb: 3512,
             data: "/d".into(),
-            java: Ok(Java { program: "/usr/bin/java".into(), version: "17.0.1".to_owned(), feature: 17 }),
+            java: Ok(Java {
+                program: "/usr/bin/java".into(),
+                version: "17.0.1".to_owned(),
+                feature: 17,
+                home: None,
+            }),
             missing: Vec::new(),
             kafka: Ok(()),
             mistakes: Vec::new(),
@@ -266,7 +271,8 @@ mod tests {
 
     #[test]
     fn an_old_java_is_named() {
-        let java = Ok(Java { program: "/j".into(), version: "11.0.2".to_owned(), feature: 11 });
+        let java =
+            Ok(Java { program: "/j".into(), version: "11.0.2".to_owned(), feature: 11, home: None });
         let said = problems(&needs(), &Facts { java, ..facts() });
         assert!(said[0].to_string().contains("Java 11.0.2 at /j is too old"), "{said:?}");
     }
