@@ -1,5 +1,6 @@
 //! The scheduler's environment: what `kafka-local` was started with, what `configure` changed, and the laptop's defaults
-//! for the rest. No name is filtered, so every setting of the contract reaches the scheduler.
+//! for the rest. Every setting of the contract reaches the scheduler, but for the few that say where this cluster itself is
+//! ([`OURS`]).
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
@@ -18,8 +19,22 @@ pub const BESIDE_HEAP_MB: u32 = 192;
 #[serde(transparent)]
 pub struct Configured(BTreeMap<String, Option<String>>);
 
-/// Set by `kafka-local` alone: with another value it would look for its scheduler in the wrong place.
-const PORT: &str = "PORT1";
+/// Set by `kafka-local` alone: with another value its scheduler would belong to another Mesos, another ZooKeeper or other
+/// data, or be looked for in the wrong place.
+const OURS: [&str; 5] =
+    ["MESOS_MASTER", "SCHEDULER_STATE_URI", "KAFKA_ZOOKEEPER_URI", "LISTEN_ADDRESS", "PORT1"];
+
+/// The values of [`OURS`].
+fn ours(settings: &Settings, home: &Home) -> [(&'static str, String); OURS.len()] {
+    let [master, state, zookeeper, listen, port] = OURS;
+    [
+        (master, format!("http://127.0.0.1:{}", settings.master_port)),
+        (state, format!("file://{}", home.scheduler().display())),
+        (zookeeper, format!("127.0.0.1:{}", settings.zookeeper_port)),
+        (listen, "127.0.0.1".to_owned()), // D33
+        (port, settings.api_port.to_string()),
+    ]
+}
 
 impl Configured {
     /// Reads `NAME=VALUE` and `NAME=`; all mistakes at once.
@@ -34,8 +49,8 @@ impl Configured {
                         "{name:?} is not a setting's name: capital letters, digits and _ only"
                     ));
                 }
-                Some((PORT, _)) => wrong.push(format!(
-                    "{PORT} cannot change while the cluster runs; use --api-port at the next start"
+                Some((name, _)) if OURS.contains(&name) => wrong.push(format!(
+                    "{name} is kafka-local's own and cannot be configured; ports change at a start, by flags like --api-port"
                 )),
                 Some((name, value)) => {
                     parsed.insert(name.to_owned(), Some(value.to_owned()).filter(|value| !value.is_empty()));
@@ -90,7 +105,8 @@ pub struct Artifacts {
     pub executor: String,
 }
 
-/// The environment the scheduler starts with. `configured` goes before `inherited`, both go before the defaults.
+/// The environment the scheduler starts with. [`OURS`] are ours whatever anybody says; for the rest `configured` goes before
+/// `inherited`, both go before the defaults.
 pub fn of_scheduler(
     inherited: &Environment,
     configured: &Configured,
@@ -112,11 +128,7 @@ pub fn of_scheduler(
             *slot = value;
         }
     };
-    default("MESOS_MASTER", format!("http://127.0.0.1:{}", settings.master_port));
-    default("SCHEDULER_STATE_URI", format!("file://{}", home.scheduler().display()));
-    default("KAFKA_ZOOKEEPER_URI", format!("127.0.0.1:{}", settings.zookeeper_port));
-    default("LISTEN_ADDRESS", "127.0.0.1".to_owned()); // D33
-    default("BROKER_LISTEN_ADDRESS", "127.0.0.1".to_owned());
+    default("BROKER_LISTEN_ADDRESS", "127.0.0.1".to_owned()); // D33
     default("KAFKA_URI", artifacts.kafka.clone());
     default("EXECUTOR_URI", artifacts.executor.clone());
     default("BROKER_COUNT", settings.brokers.to_string());
@@ -131,22 +143,30 @@ pub fn of_scheduler(
     if mem.is_empty() {
         *mem = heap.saturating_add(BESIDE_HEAP_MB).to_string();
     }
-    environment.insert(PORT.to_owned(), settings.api_port.to_string());
+    environment.extend(ours(settings, home).map(|(name, value)| (name.to_owned(), value)));
     environment
 }
 
-/// Names a start silently could get wrong: set in the shell, yet configured to something else.
-pub fn overruled(inherited: &Environment, configured: &Configured) -> Vec<String> {
-    configured
-        .iter()
-        .filter_map(|(name, value)| {
+/// Names a start silently could get wrong: set in the shell, yet configured to something else, or ours alone.
+pub fn overruled(
+    inherited: &Environment,
+    configured: &Configured,
+    settings: &Settings,
+    home: &Home,
+) -> Vec<String> {
+    let ours = ours(settings, home).into_iter().filter_map(|(name, value)| {
+        let shell = inherited.get(name).filter(|shell| !shell.is_empty() && **shell != value)?;
+        Some(format!("{name} is {value:?} in this cluster, not {shell:?} as in the environment"))
+    });
+    let configured =
+        configured.iter().filter(|(name, _)| !OURS.contains(name)).filter_map(|(name, value)| {
             let shell = inherited.get(name)?;
             (value != Some(shell)).then(|| {
                 let now = value.map_or_else(|| "unset".to_owned(), |value| format!("{value:?}"));
                 format!("{name} is {now} since `configure`, not {shell:?} as in the environment")
             })
-        })
-        .collect()
+        });
+    ours.chain(configured).collect()
 }
 
 #[cfg(test)]
@@ -159,12 +179,30 @@ mod tests {
         text.iter().map(|word| (*word).to_owned()).collect()
     }
 
-    fn build(inherited: &[(&str, &str)], changes: &[&str]) -> Environment {
+    fn home() -> (tempfile::TempDir, Home) {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::open(&dir.path().join("data")).unwrap();
-        let up = <crate::laptop::args::Cli as clap::Parser>::parse_from(["kafka-local"]).up;
-        let settings = Settings::resolve(&up, &Environment::new(), None).unwrap();
-        let inherited = inherited.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        (dir, home)
+    }
+
+    fn shell(pairs: &[(&str, &str)]) -> Environment {
+        pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect()
+    }
+
+    fn settings(line: &str, inherited: &Environment) -> Settings {
+        let words = std::iter::once("kafka-local").chain(line.split_whitespace());
+        let up = <crate::laptop::args::Cli as clap::Parser>::parse_from(words).up;
+        Settings::resolve(&up, inherited, None).unwrap()
+    }
+
+    fn build(inherited: &[(&str, &str)], changes: &[&str]) -> Environment {
+        start("", inherited, changes)
+    }
+
+    fn start(line: &str, inherited: &[(&str, &str)], changes: &[&str]) -> Environment {
+        let (_dir, home) = home();
+        let inherited = shell(inherited);
+        let settings = settings(line, &inherited);
         let artifacts = Artifacts { kafka: "file:///k.tgz".to_owned(), executor: "file:///e".to_owned() };
         of_scheduler(&inherited, &Configured::parse(&words(changes)).unwrap(), &settings, &artifacts, &home)
     }
@@ -212,9 +250,16 @@ mod tests {
 
     #[test]
     fn changes_are_checked_all_at_once() {
-        let wrong =
-            Configured::parse(&words(&["BROKER_COUNT", "broker=1", "PORT1=80", "A=1", "=x"])).unwrap_err();
-        assert_eq!(wrong.len(), 4, "{wrong:?}");
+        let wrong = Configured::parse(&words(&[
+            "BROKER_COUNT",
+            "broker=1",
+            "PORT1=80",
+            "A=1",
+            "=x",
+            "MESOS_MASTER=h:1",
+        ]))
+        .unwrap_err();
+        assert_eq!(wrong.len(), 5, "{wrong:?}");
         // A value may hold anything.
         let good = Configured::parse(&words(&["BROKER_JVM_OPTS=-Da=b -Dc"])).unwrap();
         assert_eq!(good.iter().collect::<Vec<_>>(), [("BROKER_JVM_OPTS", Some("-Da=b -Dc"))]);
@@ -236,11 +281,42 @@ mod tests {
 
     #[test]
     fn a_contradiction_is_said() {
-        let inherited =
-            [("A", "1"), ("B", "1"), ("C", "1")].map(|(n, v)| (n.to_owned(), v.to_owned())).into();
+        let (_dir, home) = home();
+        let inherited = shell(&[("A", "1"), ("B", "1"), ("C", "1")]);
         let configured = Configured::parse(&words(&["A=2", "B=1", "C=", "D=4"])).unwrap();
-        let said = overruled(&inherited, &configured);
+        let said = overruled(&inherited, &configured, &settings("", &inherited), &home);
         assert_eq!(said.len(), 2, "{said:?}");
         assert!(said[0].starts_with("A is \"2\"") && said[1].starts_with("C is unset"), "{said:?}");
+    }
+
+    // A master exported for something else must not get a laptop's scheduler; and nothing of that is silent.
+    #[test]
+    fn where_the_cluster_is_is_ours_to_say() {
+        let (_dir, home) = home();
+        let inherited = [
+            ("MESOS_MASTER", "http://10.0.0.1:5050"),
+            ("SCHEDULER_STATE_URI", "file:///var/lib/kafka"),
+            ("KAFKA_ZOOKEEPER_URI", "10.0.0.1:2181"),
+            ("LISTEN_ADDRESS", "0.0.0.0"),
+            ("PORT1", "8085"),
+        ];
+        let environment = start("--api-port 8086", &inherited, &[]);
+        assert_eq!(environment["MESOS_MASTER"], "http://127.0.0.1:5050");
+        assert!(environment["SCHEDULER_STATE_URI"].ends_with("/data/scheduler"));
+        assert_eq!(environment["KAFKA_ZOOKEEPER_URI"], "127.0.0.1:2181");
+        assert_eq!(environment["LISTEN_ADDRESS"], "127.0.0.1"); // D33
+        assert_eq!(environment["PORT1"], "8086");
+
+        let inherited = shell(&inherited);
+        let with_flag = settings("--api-port 8086", &inherited);
+        let said = overruled(&inherited, &Configured::default(), &with_flag, &home);
+        assert_eq!(said.len(), 5, "{said:?}");
+        assert_eq!(
+            said[0],
+            "MESOS_MASTER is \"http://127.0.0.1:5050\" in this cluster, not \"http://10.0.0.1:5050\" as in the environment"
+        );
+        // PORT1 alone is a wish that is granted where no flag says otherwise.
+        let without = settings("", &inherited);
+        assert_eq!(overruled(&inherited, &Configured::default(), &without, &home).len(), 4);
     }
 }

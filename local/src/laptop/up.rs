@@ -65,7 +65,8 @@ pub async fn run(up: &Up) -> anyhow::Result<ExitCode> {
     }
     configured.save(&cluster.home.configured())?;
     cluster.settings.save(&cluster.home.settings())?;
-    for line in environment::overruled(&cluster.environment, &configured) {
+    let Cluster { environment, settings, home, .. } = &cluster;
+    for line in environment::overruled(environment, &configured, settings, home) {
         eprint(&line);
     }
     if up.detach {
