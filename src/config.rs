@@ -9,6 +9,7 @@ mod error;
 mod overrides;
 mod process;
 mod read;
+mod redact;
 mod service;
 mod suspect;
 mod validate;

@@ -8,7 +8,7 @@ use std::{
 
 use mesos::scheduler::{Masters, MastersError};
 
-use super::read::Reader;
+use super::{read::Reader, redact};
 
 /// What this process is told, beside the service's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,11 +130,15 @@ fn state(reader: &mut Reader<'_>) -> StateUri {
             format!("is not set, and its default, ZooKeeper, is not supported by this version: {instead}"),
         ),
         Some(text) if text.starts_with("zk://") => {
+            let text = redact::uri(text);
             reader.error(NAME, format!("{text:?}: ZooKeeper is not supported by this version: {instead}"));
         }
         Some(text) => match text.strip_prefix("file://") {
             Some(path) if path.starts_with('/') && path != "/" => return StateUri::File(path.into()),
-            _ => reader.error(NAME, format!("{text:?} is no file URI with an absolute path: {instead}")),
+            _ => {
+                let text = redact::uri(text);
+                reader.error(NAME, format!("{text:?} is no file URI with an absolute path: {instead}"));
+            }
         },
     }
     StateUri::File(PathBuf::new())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Artifacts, Brokers, Cpus, DiskType, Executor, Framework, Health, Kafka, PhaseStrategy, Placement,
-    Recovery, Service, overrides, process::is_host_port, read::Reader,
+    Recovery, Service, overrides, process::is_host_port, read::Reader, redact,
 };
 
 /// A day in seconds: longer waits between checks are slips of the hand.
@@ -128,9 +128,10 @@ fn jvm_options(reader: &mut Reader<'_>) -> Vec<String> {
         reader.error(NAME, "must not hold quotes: options are separated at spaces, and none may hold one");
     }
     let options: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
-    for option in &options {
+    for (index, option) in options.iter().enumerate() {
         if !option.starts_with('-') {
-            reader.error(NAME, format!("{option:?} is no JVM option: they start with -"));
+            // Not shown: it may be the rest of a password with a space in it.
+            reader.error(NAME, format!("word {} is no JVM option: they start with -", index + 1));
         }
         if option.starts_with("-Xmx") || option.starts_with("-Xms") {
             reader.error(NAME, format!("{option:?} is set by the service: use BROKER_HEAP_MB"));
@@ -169,6 +170,7 @@ fn uri(reader: &mut Reader<'_>, name: &str) -> String {
         text.starts_with('/') || schemes.iter().any(|s| text.starts_with(s) && text.len() > s.len());
     let odd = |c: char| c.is_whitespace() || c.is_control() || c == '\'' || c == '\\';
     if reader.is_fine(name) && (!fetchable || text.contains(odd)) {
+        let text = redact::uri(text);
         reader.error(
             name,
             format!("{text:?} is not a URI that an agent can fetch: write http(s)://…, file:///… or an absolute path"),
@@ -183,7 +185,8 @@ fn kafka(reader: &mut Reader<'_>, env: &BTreeMap<String, String>) -> Kafka {
     if !zookeeper.split(',').all(is_host_port) {
         let instead = "write host:port, several separated by commas, without zk:// and without a path (it is \
                        /dcos-service-<FRAMEWORK_NAME>)";
-        reader.error(ZOOKEEPER, format!("{zookeeper:?} is no ensemble: {instead}"));
+        let shown = redact::uri(zookeeper);
+        reader.error(ZOOKEEPER, format!("{shown:?} is no ensemble: {instead}"));
     }
     Kafka {
         zookeeper_uri: zookeeper.to_owned(),
