@@ -22,7 +22,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     path::PathBuf,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use api::launch::LaunchContract;
@@ -240,6 +240,7 @@ impl Shell {
         let mark = tail::mark();
         self.mark = Some(mark);
         let command = &prepared.command;
+        let forked = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let pid = fork::spawn(command, &self.sandbox)
             .map_err(|error| format!("cannot start {}: {error}", command.program.display()))?;
         info!(%pid, program = %command.program.display(), arguments = ?command.arguments, "the JVM is started");
@@ -254,7 +255,7 @@ impl Shell {
                 }
             }
         });
-        self.watchers.spawn(Arc::clone(broker).probe(events.clone()));
+        self.watchers.spawn(Arc::clone(broker).probe(forked, events.clone()));
         if let Some(timing) = self.agent.health() {
             self.watchers.spawn(Arc::clone(broker).check(timing, mark, events, self.view.clone()));
         }

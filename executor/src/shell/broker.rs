@@ -15,12 +15,13 @@ use healthcheck::{
     policy::{Excuse, Outcome, Policy, Timing, Verdict},
 };
 use kafka::{
-    registration::Owner,
+    registration::{Owner, Registration},
     zookeeper::{CONTROLLER, Deleted, InvalidConnect, ZooKeeper, registration_path},
 };
 use tokio::{
+    net::TcpStream,
     sync::{mpsc, watch},
-    time::Instant,
+    time::{Instant, timeout},
 };
 use tracing::{info, warn};
 
@@ -65,9 +66,20 @@ impl Broker {
         Ok(Self { target, zookeeper: ZooKeeper::new(connect, OUR_SESSION)?, served: AtomicBool::new(false) })
     }
 
-    /// Who is registered under the id now.
+    /// Whether something accepts connections where the broker is to listen.
+    async fn is_taken(&self) -> bool {
+        let connected = timeout(PROBE_LIMIT, TcpStream::connect(&self.target.address)).await;
+        // A port of the ephemeral range may be given to our own socket, which then reaches itself.
+        let other = |socket: &TcpStream| socket.local_addr().ok() != socket.peer_addr().ok();
+        connected.is_ok_and(|connected| connected.is_ok_and(|socket| other(&socket)))
+    }
+
+    /// Who is registered under the id now, or has its port.
     pub(super) async fn look(&self) -> Registered {
         match self.zookeeper.registration(self.target.broker).await {
+            Ok(None) if self.is_taken().await => {
+                Registered::Listening { address: self.target.address.clone() }
+            }
             Ok(None) => Registered::Nobody,
             Ok(Some(found)) => Registered::Other {
                 owner: format!("{} (session {})", found.endpoint().address(), found.owner),
@@ -77,8 +89,9 @@ impl Broker {
         }
     }
 
-    /// Probes until the broker serves, then follows its session; sends events until dropped.
-    pub(super) async fn probe(self: Arc<Self>, events: mpsc::Sender<Event>) {
+    /// Probes until the broker serves, then follows its session; sends events until dropped. `forked`: when the JVM was,
+    /// since 1970.
+    pub(super) async fn probe(self: Arc<Self>, forked: Duration, events: mpsc::Sender<Event>) {
         let mut session = None;
         let mut serves = false;
         loop {
@@ -87,7 +100,9 @@ impl Broker {
                 && session != Some(found.owner)
             {
                 session = Some(found.owner);
-                if events.send(Event::Session(found.owner.0)).await.is_err() {
+                if !is_younger(found, forked) {
+                    warn!(session = %found.owner, "this registration is older than our JVM: another's");
+                } else if events.send(Event::Session(found.owner.0)).await.is_err() {
                     return;
                 }
             }
@@ -189,6 +204,13 @@ impl Broker {
     }
 }
 
+/// Whether a registration is from after the fork of our JVM, so that it can be our JVM's own: what is older belongs to
+/// another process under the same address, and its session must not be taken for one that died with our JVM (D38). A
+/// broker writes the time of this machine into it; the clock set back meanwhile only makes us wait for ZooKeeper.
+fn is_younger(registration: &Registration, forked: Duration) -> bool {
+    registration.since.is_some_and(|since| u128::from(since) >= forked.as_millis())
+}
+
 /// A look's outcome, excused if the broker starts and `gets_on` with it; ZooKeeper's absence is the better excuse.
 fn excused(outcome: Outcome, gets_on: bool) -> Outcome {
     match outcome {
@@ -223,7 +245,20 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
+
     use super::*;
+
+    // D38
+    #[test]
+    fn only_a_registration_from_after_the_fork_is_our_jvm_s() {
+        let at = |since| Registration { broker: 1, endpoints: Vec::new(), since, owner: Owner(7) };
+        let forked = Duration::from_micros(5_000_900);
+        assert!(!is_younger(&at(Some(4_999)), forked));
+        assert!(is_younger(&at(Some(5_000)), forked), "the same millisecond");
+        assert!(is_younger(&at(Some(9_000)), forked));
+        assert!(!is_younger(&at(None), forked), "nobody knows");
+    }
 
     #[test]
     fn what_listens_everywhere_is_reached_on_loopback() {

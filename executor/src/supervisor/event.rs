@@ -85,11 +85,16 @@ pub struct Launch {
     pub grace: Option<Duration>,
 }
 
-/// Who is registered under the broker's id.
+/// Who is registered under the broker's id, or has its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Registered {
     /// Nobody: the id is free.
     Nobody,
+    /// Nobody, but the broker's port is taken: whoever has it may be this broker about to register, or still at work.
+    Listening {
+        /// Where.
+        address: String,
+    },
     /// Somebody whose session still lives.
     Other {
         /// Host, port and session.

@@ -53,7 +53,7 @@ pub(super) fn prepared(
     }
 }
 
-/// D38: nobody may hold the broker's id when its JVM starts, since it would exit at once.
+/// D38: nobody may hold the broker's id, nor its port, when its JVM starts, since it would exit at once.
 pub(super) fn registration(now: Duration, state: State, found: Registered, out: &mut Vec<Effect>) -> State {
     let State::Preparing { task, step: Step::Registration { until, shown, .. } } = state else {
         return state;
@@ -64,6 +64,10 @@ pub(super) fn registration(now: Duration, state: State, found: Registered, out: 
             out.push(Effect::Spawn);
             return State::Preparing { task, step: Step::Spawn };
         }
+        Registered::Listening { address } => (
+            format!("waiting for {address}, the port of broker {broker}: something listens there"),
+            format!("something else still listens on {address}: broker {broker} cannot have its port"),
+        ),
         Registered::Other { owner } => (
             format!("waiting for the old registration of broker {broker} by {owner}"),
             format!(

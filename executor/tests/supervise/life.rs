@@ -197,6 +197,47 @@ async fn an_old_registration_that_stays_fails_the_task_in_the_end() {
 
 // D38
 #[tokio::test]
+async fn a_taken_port_is_waited_for_and_named() {
+    let zookeeper = FakeZooKeeper::start().await;
+    let contract = contract(&zookeeper.connect);
+    let taken = tokio::net::TcpListener::bind(("127.0.0.1", contract.port)).await.unwrap();
+    let agent = Agent::start(task(&contract, 5.0)).await;
+    let mut executor = Executor::with_java(WAITS);
+    executor.start(agent.address);
+    let waiting = agent.update("the wait", |update| update.message().starts_with("waiting")).await;
+    let expect = format!(
+        "waiting for 127.0.0.1:{}, the port of broker 1: something listens there, 30 s left",
+        contract.port
+    );
+    assert_eq!(waiting.message(), expect);
+    assert!(executor.read("pid").is_empty(), "no JVM is started meanwhile");
+    drop(taken);
+    executor.written("pid").await;
+    agent.kill(TASK, None);
+    executor.end_well().await;
+}
+
+// D38
+#[tokio::test]
+async fn a_registration_older_than_the_jvm_is_not_deleted_after_it() {
+    let zookeeper = FakeZooKeeper::start().await;
+    let contract = contract(&zookeeper.connect);
+    let agent = Agent::start(task(&contract, 5.0)).await;
+    let mut executor = Executor::with_java(WAITS);
+    executor.start(agent.address);
+    let pid = executor.written("pid").await;
+    // Another's of our address, seen only once our JVM runs.
+    zookeeper.register_at(contract.port, 0x99, 1);
+    agent.update("that it is registered", |update| update.message().contains("nothing listens on")).await;
+    nix::sys::signal::kill(Pid::from_raw(pid.trim().parse().unwrap()), nix::sys::signal::Signal::SIGKILL)
+        .unwrap();
+    agent.state(TaskState::TaskFailed).await;
+    executor.end_well().await;
+    assert!(zookeeper.has("/brokers/ids/1"), "another's registration is not ours to delete");
+}
+
+// D38
+#[tokio::test]
 async fn a_dead_jvm_s_own_registration_is_deleted_and_another_s_is_not() {
     for (controller, deleted) in [(0x99, true), (0x55, false)] {
         let zookeeper = FakeZooKeeper::start().await;

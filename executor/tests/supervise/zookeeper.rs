@@ -40,10 +40,16 @@ impl FakeZooKeeper {
         self.nodes.lock().unwrap().insert(path.to_owned(), (content.as_bytes().to_vec(), owner));
     }
 
-    /// As a broker on `port` registers.
+    /// As a broker on `port` registers, now.
     pub(crate) fn register(&self, port: u16, owner: i64) {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        self.register_at(port, owner, now.as_millis());
+    }
+
+    /// As one did at `since`, milliseconds since 1970.
+    pub(crate) fn register_at(&self, port: u16, owner: i64, since: u128) {
         let content = format!(
-            r#"{{"version":5,"host":"127.0.0.1","port":{port},"jmx_port":-1,"timestamp":"1","endpoints":["PLAINTEXT://127.0.0.1:{port}"],"listener_security_protocol_map":{{"PLAINTEXT":"PLAINTEXT"}},"features":{{}}}}"#
+            r#"{{"version":5,"host":"127.0.0.1","port":{port},"jmx_port":-1,"timestamp":"{since}","endpoints":["PLAINTEXT://127.0.0.1:{port}"],"listener_security_protocol_map":{{"PLAINTEXT":"PLAINTEXT"}},"features":{{}}}}"#
         );
         self.put("/brokers/ids/1", &content, owner);
     }

@@ -20,9 +20,10 @@ impl World {
         Some(match kind % 16 {
             0 => launch(),
             1 => Event::Prepared(if choice == 0 { Err("x".to_owned()) } else { Ok(secs(6)) }),
-            2 | 3 => Event::Registration(match choice % 3 {
+            2 | 3 => Event::Registration(match choice % 4 {
                 0 => Registered::Other { owner: "x".to_owned() },
                 1 => Registered::Unknown { why: "x".to_owned() },
+                2 => Registered::Listening { address: "x".to_owned() },
                 _ => Registered::Nobody,
             }),
             4 | 5 if self.spawning => {

@@ -139,6 +139,31 @@ fn an_old_registration_is_waited_for_and_named() {
 
 // D38
 #[test]
+fn a_port_that_is_taken_is_waited_for_and_named_like_a_registration() {
+    let listening = || Event::Registration(Registered::Listening { address: "127.0.0.1:9092".to_owned() });
+    let mut script = Script::at("preparing");
+    script.on(Event::Prepared(Ok(secs(18))));
+    script.said.clear();
+    script.check(
+        [listening()],
+        expect![[r#"
+        Starting: waiting for 127.0.0.1:9092, the port of broker 1: something listens there, 30 s left
+        -> preparing
+    "#]],
+    );
+    script.after(secs(28), Event::Tick);
+    script.check(
+        [listening()],
+        expect![[r#"
+        Look
+        Failed: something else still listens on 127.0.0.1:9092: broker 1 cannot have its port
+        -> done
+    "#]],
+    );
+}
+
+// D38
+#[test]
 fn an_old_registration_is_waited_for_at_most_session_timeout_and_ten_seconds() {
     let mut script = Script::at("preparing");
     script.on(Event::Prepared(Ok(secs(18))));
