@@ -173,8 +173,7 @@ fn retarget(mut stored: Stored, service: Service) -> (Stored, Vec<ValidationErro
         Change::Changed(fields) => {
             let errors = cannot_follow(&stored, &fields);
             if errors.is_empty() {
-                let list: Vec<_> =
-                    fields.iter().map(|f| format!("{}: {:?} -> {:?}", f.variable, f.from, f.to)).collect();
+                let list: Vec<_> = fields.iter().map(ToString::to_string).collect();
                 notes.push(format!("the configuration changed: {}", list.join(", ")));
                 stored.target = config_id(&service);
                 stored.configs.insert(stored.target, service);
@@ -189,15 +188,10 @@ fn retarget(mut stored: Stored, service: Service) -> (Stored, Vec<ValidationErro
 
 /// Changes that a broker with a home cannot follow: its reservation has one size and fixed ports.
 fn cannot_follow(stored: &Stored, fields: &[config::FieldChange]) -> Vec<ValidationError> {
-    const RESERVED: [&str; 6] =
-        ["BROKER_CPUS", "BROKER_MEM", "EXECUTOR_CPUS", "EXECUTOR_MEM", "BROKER_PORT", "API_PORT"];
     if stored.brokers.values().all(|broker| broker.home.is_none()) {
         return Vec::new();
     }
-    let refused = |field: &&config::FieldChange| {
-        field.cost == Cost::Relaunch && RESERVED.contains(&field.variable.as_str())
-    };
-    let errors = fields.iter().filter(refused).map(|field| ValidationError {
+    let errors = fields.iter().filter(|field| field.cost == Cost::Reservation).map(|field| ValidationError {
         field: field.variable.clone(),
         message: format!(
             "Changing this value (from {} to {}) is not supported yet once brokers are placed.",

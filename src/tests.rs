@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod install;
+mod launching;
+mod records;
 mod recovery;
 mod rollout;
 mod world;

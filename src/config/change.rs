@@ -45,8 +45,10 @@ pub enum Cost {
     Scheduler,
     /// An in-place restart of its JVM, same task.
     Restart,
-    /// KILL and LAUNCH: resources, ports, artifacts or what the executor is started with.
+    /// KILL and LAUNCH: artifacts, or what the executor is started with.
     Relaunch,
+    /// Another reservation: resources or ports. Not possible once the broker is placed.
+    Reservation,
 }
 
 /// Compares the stored target with a new configuration. All refusals are named, not only the first.
@@ -73,10 +75,11 @@ pub fn diff(old: &Service, new: &Service) -> Change {
             // More brokers change what the others are told (D28).
             OnChange::GrowOnly if old.kafka_defaults() != new.kafka_defaults() => Cost::Restart,
             // With ANY, ports come out of the offers and these two do nothing (D8).
-            OnChange::Relaunch if any && PORTS.contains(&variable.name) => Cost::Scheduler,
+            OnChange::Reserved if any && PORTS.contains(&variable.name) => Cost::Scheduler,
             OnChange::Process | OnChange::Scheduler | OnChange::GrowOnly => Cost::Scheduler,
             OnChange::Restart => Cost::Restart,
             OnChange::Relaunch => Cost::Relaunch,
+            OnChange::Reserved => Cost::Reservation,
         };
         changed.push(FieldChange { variable: variable.name.to_owned(), from, to, cost });
     }

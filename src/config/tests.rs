@@ -264,8 +264,8 @@ fn a_change_costs_what_its_dearest_setting_costs() {
         ("", "BROKER_HEAP_MB=512", Cost::Restart),
         ("", "KAFKA_OVERRIDE_LOG_RETENTION_HOURS=100", Cost::Restart),
         ("", "BROKER_PORT=9093", Cost::Scheduler), // D8
-        ("PLACEMENT_STRATEGY=NODE", "PLACEMENT_STRATEGY=NODE BROKER_PORT=9093", Cost::Relaunch),
-        ("", "BROKER_MEM=4096 BROKER_HEAP_MB=512", Cost::Relaunch),
+        ("PLACEMENT_STRATEGY=NODE", "PLACEMENT_STRATEGY=NODE BROKER_PORT=9093", Cost::Reservation),
+        ("", "BROKER_MEM=4096 BROKER_HEAP_MB=512", Cost::Reservation),
     ] {
         assert_eq!(diff(&service(old), &service(new)).cost(), Some(cost), "{new}");
     }

@@ -56,10 +56,12 @@ pub enum OnChange {
     Process,
     /// The scheduler alone acts on it; no broker is touched.
     Scheduler,
-    /// Each broker takes it over by a restart in place.
+    /// Each broker takes it over by a restart of its JVM alone. (Not built yet: it costs what [`OnChange::Relaunch`] does.)
     Restart,
     /// Each broker takes it over by KILL and LAUNCH on the same home (D31).
     Relaunch,
+    /// Part of what is reserved for a broker (D32), so it cannot change once one is placed.
+    Reserved,
     /// It may grow, never shrink (S-046).
     GrowOnly,
     /// It cannot change (S-029).
@@ -71,8 +73,8 @@ impl fmt::Display for OnChange {
         f.write_str(match self {
             OnChange::Process => "at restart",
             OnChange::Scheduler => "no broker touched",
-            OnChange::Restart => "restart in place",
-            OnChange::Relaunch => "kill and launch",
+            OnChange::Restart | OnChange::Relaunch => "brokers restart, one by one",
+            OnChange::Reserved => "until a broker is placed",
             OnChange::GrowOnly => "may only grow",
             OnChange::Refused => "cannot change",
         })
@@ -102,7 +104,7 @@ const fn stored(
 }
 
 use self::Fallback::{From, Is, Required, Unset};
-use self::OnChange::{GrowOnly, Refused, Relaunch, Restart, Scheduler};
+use self::OnChange::{GrowOnly, Refused, Relaunch, Reserved, Restart, Scheduler};
 
 /// Every setting but the overrides, in the order in which they are shown and checked.
 #[rustfmt::skip]
@@ -139,9 +141,9 @@ pub const VARIABLES: &[Variable] = &[
 
     stored("BROKER_COUNT", "1 to 1000", Is("3"), GrowOnly, |s| s.brokers.count.to_string(),
         "S-061", "Number of brokers."),
-    stored("BROKER_CPUS", "decimal, three places at most", Is("1"), Relaunch, |s| s.brokers.cpus.to_string(),
+    stored("BROKER_CPUS", "decimal, three places at most", Is("1"), Reserved, |s| s.brokers.cpus.to_string(),
         "S-069", "Processors of each broker."),
-    stored("BROKER_MEM", "MiB", Is("2048"), Relaunch, |s| s.brokers.mem_mb.to_string(),
+    stored("BROKER_MEM", "MiB", Is("2048"), Reserved, |s| s.brokers.mem_mb.to_string(),
         "S-065", "Memory of each broker, its heap included; the rest is page cache."),
     stored("BROKER_HEAP_MB", "MiB, at most BROKER_MEM", Is("1024"), Restart, |s| s.brokers.heap_mb.to_string(),
         "S-066", "Heap of each broker's JVM."),
@@ -149,7 +151,7 @@ pub const VARIABLES: &[Variable] = &[
         "S-067", "Size of each broker's volume."),
     stored("DISK_TYPE", "ROOT or MOUNT", Is("ROOT"), Refused, |s| s.brokers.disk_type.to_string(),
         "S-068", "Volume on the agent's work disk, or a whole disk of at least BROKER_DISK."),
-    stored("BROKER_PORT", "port; 0 = a random one each", Is("9092"), Relaunch, |s| s.brokers.port.to_string(),
+    stored("BROKER_PORT", "port; 0 = a random one each", Is("9092"), Reserved, |s| s.brokers.port.to_string(),
         "S-062", "Port of all brokers. Takes effect only with PLACEMENT_STRATEGY=NODE; else each broker gets a free one \
          out of its offer, of 9092 to 10092 if it can."),
     stored("PLACEMENT_STRATEGY", "ANY or NODE", Is("ANY"), Refused, |s| s.brokers.placement.to_string(),
@@ -161,11 +163,11 @@ pub const VARIABLES: &[Variable] = &[
     stored("BROKER_JVM_OPTS", "options separated by spaces", Unset, Restart, |s| s.brokers.jvm_options.join(" "),
         "D39", "Extra options of each broker's JVM, after ours."),
 
-    stored("EXECUTOR_CPUS", "decimal, three places at most", Is("0.1"), Relaunch, |s| s.executor.cpus.to_string(),
+    stored("EXECUTOR_CPUS", "decimal, three places at most", Is("0.1"), Reserved, |s| s.executor.cpus.to_string(),
         "D32", "Processors of each executor, beside its broker's."),
-    stored("EXECUTOR_MEM", "MiB", Is("32"), Relaunch, |s| s.executor.mem_mb.to_string(),
+    stored("EXECUTOR_MEM", "MiB", Is("32"), Reserved, |s| s.executor.mem_mb.to_string(),
         "D32", "Memory of each executor, beside its broker's."),
-    stored("API_PORT", "port; 0 = one out of the offer", Is("0"), Relaunch, |s| s.executor.api_port.to_string(),
+    stored("API_PORT", "port; 0 = one out of the offer", Is("0"), Reserved, |s| s.executor.api_port.to_string(),
         "D32", "Port of each executor's own endpoint. A fixed one takes effect only with PLACEMENT_STRATEGY=NODE."),
 
     stored("KAFKA_URI", "URI that agents can fetch", Required, Relaunch, |s| s.artifacts.kafka_uri.clone(),
@@ -243,7 +245,7 @@ pub fn variables_help() -> String {
     text.push_str(
         "KAFKA_OVERRIDE_<KEY>\n    Sets any server.properties key but those the service sets itself:\n    \
          KAFKA_OVERRIDE_LOG_RETENTION_HOURS sets log.retention.hours.\n    text; default: Kafka's own; changed \
-         later: restart in place\n",
+         later: brokers restart, one by one\n",
     );
     text
 }

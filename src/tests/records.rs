@@ -1,0 +1,70 @@
+//! Stored records: their form, and what a start makes of bad ones.
+
+use super::world::*;
+use crate::{Scheduler, config::Settings, event::Records, record};
+
+fn deployed() -> World {
+    let mut world = World::new("BROKER_COUNT=2");
+    world.subscribe();
+    world.bring_up(0, "A-1");
+    world.bring_up(1, "A-1");
+    world
+}
+
+// The records of schema 1, to the byte: a later version must read them.
+#[test]
+fn records_of_schema_1() {
+    let world = deployed();
+    let text: Vec<_> = world
+        .records
+        .iter()
+        .filter(|(key, _)| !key.starts_with("configs/"))
+        .map(|(key, value)| format!("{key} {}", String::from_utf8_lossy(value)))
+        .collect();
+    expect_test::expect_file!["records/schema_1.txt"].assert_eq(&(text.join("\n") + "\n"));
+}
+
+// The state restored from the store equals the state held.
+#[test]
+fn what_is_stored_restores_the_state() {
+    let world = deployed();
+    let restored = record::restore(&world.records).unwrap().unwrap();
+    assert_eq!(&restored, &world.scheduler.state().stored);
+    assert_eq!(record::all(&restored), world.records);
+}
+
+// Records that make no state are refused, saying which and why: nothing may be launched on half of them.
+#[test]
+fn bad_records_are_refused() {
+    let good = deployed().records;
+    let changed = |change: &dyn Fn(&mut Records)| {
+        let mut records = good.clone();
+        change(&mut records);
+        let service = Settings::from_env(&settings("BROKER_COUNT=2")).unwrap().service;
+        let error = Scheduler::restore(service, &records, 1).unwrap_err();
+        error.to_string()
+    };
+    let put = |key: &'static str, value: &'static str| {
+        move |records: &mut Records| {
+            records.insert(key.to_owned(), value.as_bytes().to_vec());
+        }
+    };
+    let remove = |key: &'static str| {
+        move |records: &mut Records| {
+            records.remove(key);
+        }
+    };
+    let schema = changed(&put("schema", "{\"version\":2}"));
+    assert_eq!(schema, "the stored state has schema 2; this version reads 1");
+    assert_eq!(changed(&put("brokers/0", "{")), "stored record \"brokers/0\" is not readable");
+    for (said, error) in [
+        ("record \"surprise\" means nothing here", changed(&put("surprise", "1"))),
+        ("record \"wishes/0\" means nothing here", changed(&put("wishes/0", "1"))),
+        ("record \"configs/x\" is not named by a uuid", changed(&put("configs/x", "1"))),
+        ("record \"target\" is missing", changed(&remove("target"))),
+        ("record \"brokers/1\" is missing", changed(&remove("brokers/1"))),
+        ("no schema", changed(&remove("schema"))),
+    ] {
+        assert!(error.starts_with("the stored state is incomplete: ") && error.contains(said), "{error}");
+    }
+}
