@@ -80,7 +80,7 @@ impl Supervisor {
             Event::Prepared(result) => start::prepared(now, state, result, out),
             Event::Registration(found) => start::registration(now, state, found, out),
             Event::Spawned(result) => start::spawned(now, state, result, out),
-            Event::Session(session) => state.with_session(session),
+            Event::Session(session) => stop::session(state, session, out),
             Event::Ready(result) => start::ready(state, result, out),
             Event::Checked { healthy, message } => start::checked(state, healthy, message, out),
             Event::Unhealthy { reason, silent } => match state {

@@ -152,5 +152,5 @@ fn fail(now: Duration, task: Task, message: String, out: &mut Vec<Effect>) -> St
 
 /// The end of a task whose JVM never started.
 fn done(now: Duration, task: String) -> State {
-    State::Done(Done { task, until: now + ACKNOWLEDGE_WAIT, acknowledged: false, forgotten: true })
+    State::Done(Done { task, until: now + ACKNOWLEDGE_WAIT, acknowledged: false, forgetting: 0 })
 }

@@ -66,8 +66,9 @@ pub(super) enum Phase {
     Asked { deadline: Duration, asked: Duration },
     /// SIGKILL was sent.
     Forced,
-    /// The JVM is gone: how it ended, and the rest of its group is being swept.
-    Sweeping { report: String },
+    /// The JVM is gone: how it ended, and the rest of its group is being swept. `forgetting`: how many
+    /// [`Effect::Forget`](super::Effect::Forget) are not answered yet.
+    Sweeping { report: String, forgetting: usize },
 }
 
 #[derive(Debug)]
@@ -76,8 +77,8 @@ pub(super) struct Done {
     /// When to leave without the acknowledgement.
     pub(super) until: Duration,
     pub(super) acknowledged: bool,
-    /// Whether nothing is left to delete in ZooKeeper.
-    pub(super) forgotten: bool,
+    /// What is still being deleted in ZooKeeper.
+    pub(super) forgetting: usize,
 }
 
 impl Task {
@@ -124,13 +125,5 @@ impl State {
             | Self::Stopping { task, .. } => Some(&task.id),
             Self::Done(done) => Some(&done.task),
         }
-    }
-
-    pub(super) fn with_session(mut self, new: i64) -> Self {
-        if let Self::Starting { jvm, .. } | Self::Running { jvm, .. } | Self::Stopping { jvm, .. } = &mut self
-        {
-            jvm.session = Some(new);
-        }
-        self
     }
 }

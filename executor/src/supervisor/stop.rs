@@ -52,9 +52,9 @@ impl Ending {
         matches!(self, Self::Shutdown(_) | Self::Signalled(_))
     }
 
-    fn done(&self, now: Duration, task: Task, forgotten: bool) -> State {
+    fn done(&self, now: Duration, task: Task, forgetting: usize) -> State {
         let wait = if self.is_hurried() { ACKNOWLEDGE_BRIEFLY } else { ACKNOWLEDGE_WAIT };
-        State::Done(Done { task: task.id, until: now + wait, acknowledged: false, forgotten })
+        State::Done(Done { task: task.id, until: now + wait, acknowledged: false, forgetting })
     }
 }
 
@@ -74,7 +74,7 @@ pub(super) fn stop(
         }
         State::Preparing { task, .. } => {
             out.push(Effect::Update(ending.update(&task, "the broker was not started yet")));
-            ending.done(now, task, true)
+            ending.done(now, task, 0)
         }
         State::Starting { mut task, jvm, .. } | State::Running { mut task, jvm } => {
             let grace = match ending {
@@ -139,6 +139,7 @@ pub(super) fn exited(now: Duration, state: State, end: End, out: &mut Vec<Effect
         State::Stopping { task, jvm, ending, phase } => (task, jvm, ending, Some(phase)),
         other => return other,
     };
+    let forgetting = usize::from(jvm.session.is_some());
     if let Some(session) = jvm.session {
         out.push(Effect::Forget { session });
     }
@@ -158,7 +159,7 @@ pub(super) fn exited(now: Duration, state: State, end: End, out: &mut Vec<Effect
             report
         }
     };
-    State::Stopping { task, jvm, ending, phase: Phase::Sweeping { report } }
+    State::Stopping { task, jvm, ending, phase: Phase::Sweeping { report, forgetting } }
 }
 
 fn seconds(duration: Duration) -> String {
@@ -166,7 +167,8 @@ fn seconds(duration: Duration) -> String {
 }
 
 pub(super) fn swept(now: Duration, state: State, left: usize, out: &mut Vec<Effect>) -> State {
-    let State::Stopping { task, jvm, ending, phase: Phase::Sweeping { mut report } } = state else {
+    let State::Stopping { task, ending, phase: Phase::Sweeping { mut report, forgetting }, .. } = state
+    else {
         return state;
     };
     if left > 0 {
@@ -174,7 +176,7 @@ pub(super) fn swept(now: Duration, state: State, left: usize, out: &mut Vec<Effe
         report.push_str(&format!("; {left} of its processes outlive SIGKILL, stuck in the kernel"));
     }
     out.push(Effect::Update(ending.update(&task, &report)));
-    ending.done(now, task, jvm.session.is_none())
+    ending.done(now, task, forgetting)
 }
 
 pub(super) fn acknowledged(mut state: State, task: &str, out: &mut Vec<Effect>) -> State {
@@ -187,13 +189,34 @@ pub(super) fn acknowledged(mut state: State, task: &str, out: &mut Vec<Effect>) 
     state
 }
 
+/// The session the broker is registered under. It may come later than the end of its JVM, which it had overtaken in the
+/// probe's queue: then nobody else will delete what that session holds.
+pub(super) fn session(mut state: State, new: i64, out: &mut Vec<Effect>) -> State {
+    match &mut state {
+        State::Stopping { jvm, phase: Phase::Sweeping { forgetting, .. }, .. }
+            if jvm.session != Some(new) =>
+        {
+            jvm.session = Some(new);
+            *forgetting += 1;
+            out.push(Effect::Forget { session: new });
+        }
+        State::Starting { jvm, .. } | State::Running { jvm, .. } | State::Stopping { jvm, .. } => {
+            jvm.session = Some(new);
+        }
+        _ => {}
+    }
+    state
+}
+
 /// The dead broker's registration is gone, or could not be deleted: either way there is nothing more to do about it.
 pub(super) fn forgotten(mut state: State, out: &mut Vec<Effect>) -> State {
     match &mut state {
         // Faster than the sweep.
-        State::Stopping { jvm, phase: Phase::Sweeping { .. }, .. } => jvm.session = None,
-        State::Done(done) => {
-            done.forgotten = true;
+        State::Stopping { phase: Phase::Sweeping { forgetting, .. }, .. } => {
+            *forgetting = forgetting.saturating_sub(1);
+        }
+        State::Done(done) if done.forgetting > 0 => {
+            done.forgetting -= 1;
             leave(done, out);
         }
         _ => {}
@@ -202,7 +225,7 @@ pub(super) fn forgotten(mut state: State, out: &mut Vec<Effect>) -> State {
 }
 
 fn leave(done: &Done, out: &mut Vec<Effect>) {
-    if done.acknowledged && done.forgotten {
+    if done.acknowledged && done.forgetting == 0 {
         out.push(Effect::Exit(ExitCode::Done));
     }
 }

@@ -5,11 +5,18 @@ use super::*;
 /// What the world may do, given what it was asked to.
 #[derive(Default)]
 struct World {
+    preparing: bool,
+    looking: bool,
     spawning: bool,
     alive: bool,
     dirty: bool,
     sweeping: bool,
+    /// SIGTERM was sent to a JVM that takes it.
+    asked: bool,
+    /// How many sessions are being deleted.
+    forgetting: usize,
     terminal: usize,
+    acknowledged: bool,
     exited: bool,
 }
 
@@ -19,13 +26,19 @@ impl World {
         let grace = [None, Some(secs(0)), Some(secs(5))][usize::from(choice % 3)];
         Some(match kind % 16 {
             0 => launch(),
-            1 => Event::Prepared(if choice == 0 { Err("x".to_owned()) } else { Ok(secs(6)) }),
-            2 | 3 => Event::Registration(match choice % 4 {
-                0 => Registered::Other { owner: "x".to_owned() },
-                1 => Registered::Unknown { why: "x".to_owned() },
-                2 => Registered::Listening { address: "x".to_owned() },
-                _ => Registered::Nobody,
-            }),
+            1 if self.preparing => {
+                self.preparing = false;
+                Event::Prepared(if choice == 0 { Err("x".to_owned()) } else { Ok(secs(6)) })
+            }
+            2 | 3 if self.looking => {
+                self.looking = false;
+                Event::Registration(match choice % 4 {
+                    0 => Registered::Other { owner: "x".to_owned() },
+                    1 => Registered::Unknown { why: "x".to_owned() },
+                    2 => Registered::Listening { address: "x".to_owned() },
+                    _ => Registered::Nobody,
+                })
+            }
             4 | 5 if self.spawning => {
                 self.spawning = false;
                 self.alive = choice != 0;
@@ -46,10 +59,38 @@ impl World {
                 (self.sweeping, self.dirty) = (false, false);
                 Event::Swept { left: 0 }
             }
-            14 if self.terminal > 0 => acknowledged(),
-            15 => Event::Forgotten,
+            14 if self.terminal > 0 => {
+                self.acknowledged = true;
+                acknowledged()
+            }
+            15 if self.forgetting > 0 => {
+                self.forgetting -= 1;
+                Event::Forgotten
+            }
             _ => Event::Tick,
         })
+    }
+
+    /// The answer to the oldest thing it was asked for, all going well; nothing else happens any more.
+    fn answer(&mut self) -> Option<Event> {
+        let kind = if self.preparing {
+            1
+        } else if self.looking {
+            2
+        } else if self.spawning {
+            4
+        } else if self.alive && self.asked {
+            12
+        } else if self.sweeping && !self.alive {
+            13
+        } else if self.forgetting > 0 {
+            15
+        } else if self.terminal > 0 && !self.acknowledged {
+            14
+        } else {
+            return None;
+        };
+        self.event(kind, 3)
     }
 
     /// What must hold of each effect, whatever came before.
@@ -63,16 +104,22 @@ impl World {
                     assert!(!self.dirty, "{update:?} while a process may live");
                 }
             }
+            Effect::Prepare(_) => self.preparing = true,
+            Effect::Look => self.looking = true,
             Effect::Spawn => {
                 assert!(!self.spawning && !self.dirty, "two JVMs");
                 self.spawning = true;
             }
-            Effect::Signal(_) => assert!(self.dirty, "a signal to nobody"),
+            Effect::Signal(_) => {
+                assert!(self.dirty, "a signal to nobody");
+                self.asked = true;
+            }
             Effect::Sweep => {
                 self.sweeping = true;
                 // SIGKILL to everybody: a JVM that still runs goes too.
                 self.alive = false;
             }
+            Effect::Forget { .. } => self.forgetting += 1,
             Effect::Exit(_) => self.exited = true,
             _ => {}
         }
@@ -80,22 +127,34 @@ impl World {
 }
 
 proptest::proptest! {
-    /// One terminal update, the last one, and only when nobody lives; never two JVMs; nothing after the exit.
+    /// One terminal update, the last one, and only when nobody lives; never two JVMs; nothing after the exit. And in the
+    /// end, once the task is killed and the world has answered all it was asked, the executor leaves: it waits for
+    /// nothing that nobody was asked for.
     #[test]
     fn whatever_happens(events in proptest::collection::vec((0_u8..16, 0_u8..64, 0_u64..40), 0..120)) {
         let mut supervisor = Supervisor::default();
         supervisor.handle(Duration::ZERO, Event::Subscribed { killing: true });
         let mut world = World::default();
         let mut now = Duration::ZERO;
-        for (kind, choice, passed) in events {
-            now += secs(passed) / 10;
-            let Some(event) = world.event(kind, choice) else { continue };
+        let mut handle = |world: &mut World, now, event| {
             for effect in supervisor.handle(now, event) {
                 world.absorb(&effect);
             }
+        };
+        for (kind, choice, passed) in events {
+            now += secs(passed) / 10;
+            let Some(event) = world.event(kind, choice) else { continue };
+            handle(&mut world, now, event);
             if world.exited {
-                break;
+                return Ok(());
             }
+        }
+        handle(&mut world, now, launch());
+        handle(&mut world, now, kill(None));
+        // No time passes: only answers bring the end.
+        while !world.exited {
+            let Some(event) = world.answer() else { panic!("all is answered, and it waits: {supervisor:?}") };
+            handle(&mut world, now, event);
         }
     }
 }

@@ -342,6 +342,48 @@ fn a_signal_stops_the_broker_with_its_own_grace() {
     );
 }
 
+// D38: the JVM died while the probe's news of its session was on the way.
+#[test]
+fn a_session_that_comes_after_the_end_is_deleted_too_and_nobody_waits_for_more() {
+    let mut script = Script::at("starting");
+    script.check(
+        [exited(How::Signal(9)), Event::Session(7), Event::Session(7), Event::Swept { left: 0 }],
+        expect![[r#"
+            Rest
+            Sweep
+            Forget { session: 7 }
+            Failed: the JVM was ended by SIGKILL after 0.0 s
+            -> done
+        "#]],
+    );
+    script.check([Event::Session(8), acknowledged()], expect![[r#"
+        -> done
+    "#]]);
+    script.check([Event::Forgotten], expect![[r#"
+        Exit(Done)
+        -> done
+    "#]]);
+    let mut script = Script::at("running");
+    script.on(exited(How::Signal(9)));
+    script.said.clear();
+    script.check(
+        [
+            Event::Session(7),
+            Event::Session(9),
+            Event::Forgotten,
+            Event::Swept { left: 0 },
+            acknowledged(),
+            Event::Forgotten,
+        ],
+        expect![[r#"
+            Forget { session: 9 }
+            Failed: the JVM was ended by SIGKILL after 0.0 s
+            Exit(Done)
+            -> done
+        "#]],
+    );
+}
+
 #[test]
 fn an_acknowledgement_that_never_comes_is_not_waited_for_for_ever() {
     let mut script = Script::at("done");
