@@ -115,6 +115,9 @@ pub fn of_scheduler(
     home: &Home,
 ) -> Environment {
     let mut environment = inherited.clone();
+    // The settings know which of flag, environment and last start wins; the raw environment would go before a flag.
+    environment.insert("BROKER_COUNT".to_owned(), settings.brokers.to_string());
+    environment.insert("BROKER_HEAP_MB".to_owned(), settings.heap_mb.to_string());
     for (name, value) in &configured.0 {
         match value {
             Some(value) => environment.insert(name.clone(), value.clone()),
@@ -236,6 +239,18 @@ mod tests {
             build(&[("KAFKA_OVERRIDE_X", "1"), ("BROKER_CPUS", "2")], &["KAFKA_OVERRIDE_X=", "BROKER_CPUS="]);
         assert_eq!(environment.get("KAFKA_OVERRIDE_X"), None);
         assert_eq!(environment["BROKER_CPUS"], "0.5");
+    }
+
+    // D47: what a flag says goes before the environment, also in the scheduler's own; `configure` changes it later.
+    #[test]
+    fn a_flag_wins_everywhere() {
+        let inherited = [("BROKER_COUNT", "3"), ("BROKER_HEAP_MB", "300")];
+        let environment = start("--brokers 5 --heap 400", &inherited, &[]);
+        assert_eq!((&*environment["BROKER_COUNT"], &*environment["BROKER_HEAP_MB"]), ("5", "400"));
+        assert_eq!(environment["BROKER_MEM"], (400 + BESIDE_HEAP_MB).to_string());
+        let environment = start("", &inherited, &[]);
+        assert_eq!((&*environment["BROKER_COUNT"], &*environment["BROKER_HEAP_MB"]), ("3", "300"));
+        assert_eq!(start("--brokers 5", &inherited, &["BROKER_COUNT=6"])["BROKER_COUNT"], "6");
     }
 
     #[test]
