@@ -3,7 +3,7 @@
 //! A refusal is an [`Error::Refused`] with the scheduler's own words. Bodies come back as JSON *values* as well as
 //! types, so that a client older than its scheduler can pass on keys it does not know.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use reqwest::{Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -75,6 +75,10 @@ impl Client {
             // A redirect here is a login page, or a service that is not ours.
             .redirect(reqwest::redirect::Policy::none())
             .timeout(options.deadline);
+        if is_this_machine(&base) {
+            // A proxy would look for the scheduler on its own machine.
+            builder = builder.no_proxy();
+        }
         if let Some(pem) = &options.ca_pem {
             let certificates = reqwest::Certificate::from_pem_bundle(pem)
                 .map_err(|error| invalid("CA certificate", error::cause(&error)))?;
@@ -192,6 +196,17 @@ impl Client {
         }
         Ok((url, response.status(), body))
     }
+}
+
+/// Whether the URL names the machine we run on by a loopback address or name.
+fn is_this_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    // The URL's parser has made names lower case.
+    address.map_or_else(
+        |_| host == "localhost" || host.ends_with(".localhost"),
+        |address| address.to_canonical().is_loopback(),
+    )
 }
 
 fn understand<T: DeserializeOwned>(url: &Url, status: StatusCode, body: &[u8]) -> Result<Answer<T>, Error> {

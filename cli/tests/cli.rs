@@ -354,6 +354,26 @@ async fn refusals() {
     );
 }
 
+// D46: a proxy that the environment names is not asked for what is on this machine, and is for what is elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn proxies_are_for_elsewhere() {
+    let stub = Stub::serve(Router::new().route("/v1/topics", get(|| async { "[]" }))).await;
+    let proxy = Stub::serve(Router::new().fallback(|uri: Uri| async move { format!("[\"{uri}\"]") })).await;
+    let behind = |url: String| {
+        let mut command = program(Path::new("/nonexistent"));
+        command.env("http_proxy", proxy.url()).args(["topic", "list", "--url", &url]);
+        run(command)
+    };
+    behind(stub.url()).await.prints(expect![[r#"
+        []
+    "#]]);
+    behind("http://scheduler.invalid:8080".to_owned()).await.prints(expect![[r#"
+        [
+            "http://scheduler.invalid:8080/v1/topics"
+        ]
+    "#]]);
+}
+
 // D46: nobody there: which URL it was, and who said so.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_there() {

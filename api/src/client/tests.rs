@@ -145,6 +145,27 @@ async fn silence_has_an_end() {
     assert!(matches!(error, Error::Deadline { .. }), "{error:?}");
 }
 
+// D46: a laptop's proxy is none of the scheduler's; `dcos-kafka`'s own tests show it with one in the environment.
+#[test]
+fn loopback_is_this_machine() {
+    for (host, ours) in [
+        ("127.0.0.1:8080", true),
+        ("127.1.2.3", true),
+        ("[::1]:8080", true),
+        ("[::ffff:127.0.0.1]", true),
+        ("LOCALHOST:8080", true),
+        ("localhost.", true),
+        ("kafka.localhost", true),
+        ("10.0.0.1", false),
+        ("[fe80::1]", false),
+        ("localhost.example", false),
+        ("notlocalhost", false),
+    ] {
+        let url = format!("http://{host}/service/kafka").parse().unwrap();
+        assert_eq!(is_this_machine(&url), ours, "{host}");
+    }
+}
+
 #[test]
 fn bad_options_are_named() {
     let refuse = |url: &str, token: Option<&str>| {
