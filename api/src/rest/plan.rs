@@ -50,9 +50,16 @@ pub struct Plan {
 
 impl Plan {
     /// Whether work is left that goes on without the operator. `GET /v1/plan` says 503 then (S-048), so that
-    /// `curl --fail` in a loop waits for a rollout.
+    /// `curl --fail` in a loop waits for a rollout. A refused configuration (S-046) does not stop the last valid one
+    /// from being rolled out, so with [`Status::Error`] the phases tell: the first one that is not complete.
     pub fn in_progress(&self) -> bool {
-        matches!(self.status, Status::Pending | Status::InProgress)
+        let status = match self.status {
+            Status::Error => {
+                self.phases.iter().map(|phase| phase.status).find(|status| *status != Status::Complete)
+            }
+            status => Some(status),
+        };
+        matches!(status, Some(Status::Pending | Status::InProgress))
     }
 }
 

@@ -182,3 +182,11 @@ fn in_progress_means_work_goes_on_by_itself() {
     assert!(in_progress(Status::InProgress) && in_progress(Status::Pending));
     assert!(![Status::Complete, Status::Waiting, Status::Error].into_iter().any(in_progress));
 }
+
+// S-046, S-048: a refused configuration while the last valid one is still rolled out.
+#[test]
+fn a_refusal_does_not_hide_work_in_progress() {
+    let in_progress = |phase| plan(Status::Error, phase, Vec::new()).in_progress();
+    assert!(in_progress(Status::InProgress) && in_progress(Status::Pending));
+    assert!(!in_progress(Status::Complete) && !in_progress(Status::Waiting));
+}

@@ -54,6 +54,19 @@ async fn plan() {
     }
 }
 
+// S-046, S-048: a refused configuration while the last valid one is still rolled out.
+#[tokio::test]
+async fn plan_of_a_refusal_amid_a_rollout() {
+    for (phase, http) in [(rest::Status::InProgress, 503), (rest::Status::Complete, 200)] {
+        let mut view = view(rest::Status::Error);
+        let (id, name) = (Uuid::from_u128(1), "Update to: x".to_owned());
+        view.plan.phases.push(rest::Phase { blocks: Vec::new(), id, name, status: phase });
+        let answer = get_of(&view, "/v1/plan").await;
+        assert_eq!(answer.status.as_u16(), http, "{phase}");
+        assert!(answer.text.ends_with(r#""status":"Error"}"#), "{}", answer.text);
+    }
+}
+
 // S-049, S-050, D3: always 200.
 #[tokio::test]
 async fn plan_status() {
