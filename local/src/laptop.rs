@@ -1,7 +1,7 @@
 //! The laptop cluster: one command that brings up ZooKeeper, the embedded Mesos, the scheduler and, through offers, real
 //! Kafka brokers, and takes them down again without leaving a process behind (D47).
 //!
-//! - pure: [`args`], [`settings`], [`environment`], [`preflight`], [`picture`], [`ports`], [`backoff`];
+//! - pure: [`args`], [`settings`], [`environment`], [`memory`], [`preflight`], [`picture`], [`ports`], [`backoff`];
 //! - looking at the machine: [`facts`], [`java`], [`holder`], [`distribution`], [`identity`], [`home`],
 //!   [`check`];
 //! - processes: [`child`] starts and ends one, [`supervisor`] keeps them running, [`sweep`] finds what is left,
@@ -28,6 +28,7 @@ pub mod holder;
 pub mod home;
 pub mod identity;
 pub mod java;
+pub mod memory;
 pub mod mesos;
 pub mod picture;
 pub mod ports;

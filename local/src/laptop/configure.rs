@@ -12,7 +12,7 @@ use super::{
     facts,
     home::{Home, Part},
     identity::Identity,
-    progress,
+    memory, progress,
     screen::{eprint, print},
     settings::Settings,
 };
@@ -43,8 +43,9 @@ pub async fn run(arguments: &args::Configure) -> anyhow::Result<ExitCode> {
     let inherited = supervisor.as_ref().and_then(Identity::environment).unwrap_or_else(super::inherited);
     let source = distribution::source(&inherited).ok();
     let programs = facts::programs()?;
-    let mistakes =
+    let mut mistakes =
         check::mistakes(&inherited, &configured, &settings, source.as_ref(), &home, &programs).await;
+    mistakes.extend(memory::problem(&inherited, &configured, &settings));
     if !mistakes.is_empty() {
         eprint("nothing was changed:");
         mistakes.iter().for_each(|line| eprint(line));

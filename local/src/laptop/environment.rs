@@ -144,7 +144,8 @@ pub fn of_scheduler(
         environment.get("BROKER_HEAP_MB").and_then(|heap| heap.parse().ok()).unwrap_or(settings.heap_mb);
     let mem = environment.entry("BROKER_MEM".to_owned()).or_default();
     if mem.is_empty() {
-        *mem = heap.saturating_add(BESIDE_HEAP_MB).to_string();
+        let kept = settings.memory.map(|memory| memory.mem_mb);
+        *mem = kept.unwrap_or_else(|| heap.saturating_add(BESIDE_HEAP_MB)).to_string();
     }
     environment.extend(ours(settings, home).map(|(name, value)| (name.to_owned(), value)));
     environment
@@ -239,6 +240,19 @@ mod tests {
             build(&[("KAFKA_OVERRIDE_X", "1"), ("BROKER_CPUS", "2")], &["KAFKA_OVERRIDE_X=", "BROKER_CPUS="]);
         assert_eq!(environment.get("KAFKA_OVERRIDE_X"), None);
         assert_eq!(environment["BROKER_CPUS"], "0.5");
+    }
+
+    // S-046: brokers that are placed keep their memory, so the scheduler is told the same at every start.
+    #[test]
+    fn memory_stays_as_at_the_first_start() {
+        let (_dir, home) = home();
+        let (none, nothing) = (Environment::new(), Configured::default());
+        let mut settings = settings("--heap 400", &none);
+        settings.memory = crate::laptop::memory::Memory::first(&none, &nothing, &settings);
+        settings.heap_mb = 100;
+        let artifacts = Artifacts { kafka: "file:///k.tgz".to_owned(), executor: "file:///e".to_owned() };
+        let environment = of_scheduler(&none, &nothing, &settings, &artifacts, &home);
+        assert_eq!((&*environment["BROKER_MEM"], &*environment["BROKER_HEAP_MB"]), ("592", "100"));
     }
 
     // D47: what a flag says goes before the environment, also in the scheduler's own; `configure` changes it later.

@@ -271,8 +271,7 @@ mod tests {
 
     #[test]
     fn an_old_java_is_named() {
-        let java =
-            Ok(Java { program: "/j".into(), version: "11.0.2".to_owned(), feature: 11, home: None });
+        let java = Ok(Java { program: "/j".into(), version: "11.0.2".to_owned(), feature: 11, home: None });
         let said = problems(&needs(), &Facts { java, ..facts() });
         assert!(said[0].to_string().contains("Java 11.0.2 at /j is too old"), "{said:?}");
     }

@@ -244,7 +244,9 @@ mod tests {
             if asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
                 return Err(StatusCode::INTERNAL_SERVER_ERROR);
             }
-            Ok(Json(serde_json::json!({"address": ["127.0.0.1:9092"], "dns": [], "vip": "v", "zookeeper": "z"})))
+            Ok(Json(
+                serde_json::json!({"address": ["127.0.0.1:9092"], "dns": [], "vip": "v", "zookeeper": "z"}),
+            ))
         };
         let router = Router::new()
             .route("/v1/plan", get(|| async { Json(complete) }))

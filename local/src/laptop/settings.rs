@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::{args::Up, ports::Ranges};
+use super::{args::Up, memory::Memory, ports::Ranges};
 
 /// The version this build writes and reads.
 const VERSION: u32 = 1;
@@ -30,6 +30,8 @@ pub struct Settings {
     /// What the agent says it has. Fixed at the first start: an agent that comes back with other resources would be
     /// another agent.
     pub offered: Option<Offered>,
+    /// What each broker reserves. Fixed at the first start as well.
+    pub memory: Option<Memory>,
 }
 
 /// Resources of the agent. It offers them for the scheduler to plan with; nothing on a laptop enforces them.
@@ -92,6 +94,7 @@ impl Settings {
             api_port: port(up.api_port.or(api), before.map(|b| b.api_port), 8080),
             broker_ports,
             offered,
+            memory: before.and_then(|before| before.memory),
         })
     }
 

@@ -22,6 +22,7 @@ use super::{
     facts,
     home::{Home, Part},
     java,
+    memory::{self, Memory},
     preflight::{self, Needs},
     progress::{self, News, Progress},
     screen::{Screen, eprint},
@@ -53,6 +54,9 @@ pub async fn run(up: &Up) -> anyhow::Result<ExitCode> {
         if flag {
             configured.forget(name);
         }
+    }
+    if settings.memory.is_none() {
+        settings.memory = Memory::first(&environment, &configured, &settings);
     }
     let cluster = Cluster { home, settings, environment, programs: facts::programs()? };
     let problems = obstacles(&cluster, &configured, up, has_data).await;
@@ -98,7 +102,9 @@ fn load(home: &Home) -> anyhow::Result<Option<Settings>> {
 async fn obstacles(cluster: &Cluster, configured: &Configured, up: &Up, has_data: bool) -> Vec<String> {
     let Cluster { home, settings, environment, programs } = cluster;
     let source = distribution::source(environment).ok();
-    let mistakes = check::mistakes(environment, configured, settings, source.as_ref(), home, programs).await;
+    let mut mistakes =
+        check::mistakes(environment, configured, settings, source.as_ref(), home, programs).await;
+    mistakes.extend(memory::problem(environment, configured, settings));
     let artifacts = check::artifacts(source.as_ref(), programs);
     let effective = environment::of_scheduler(environment, configured, settings, &artifacts, home);
     let needs = needs(&effective, has_data && !up.fresh);
