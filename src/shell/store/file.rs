@@ -40,10 +40,21 @@ impl FileStore {
     /// # Errors
     /// It cannot be made or read, another scheduler holds it, or its state is not ours or damaged.
     pub fn open(path: &Path) -> Result<FileStore, StoreError> {
+        Self::open_with(path, &mut sync)
+    }
+
+    fn open_with(
+        path: &Path,
+        sync: &mut dyn FnMut(&Path) -> io::Result<()>,
+    ) -> Result<FileStore, StoreError> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at("create directory", path))?;
         let lock = lock(path)?;
         let directory = Directory { path: path.to_owned(), _lock: lock };
         let records = directory.read()?;
+        // Once there is a state file, an earlier start has been here.
+        if !directory.state().exists() {
+            sync_parents(path, sync)?;
+        }
         Ok(FileStore { directory: Arc::new(directory), records })
     }
 }
@@ -97,8 +108,35 @@ impl Directory {
         write().map_err(at("write", &next))?;
         std::fs::rename(&next, self.state()).map_err(at("rename", &next))?;
         // Without this the rename itself may be lost with the power.
-        File::open(&self.path).and_then(|dir| dir.sync_all()).map_err(at("sync", &self.path))
+        sync(&self.path).map_err(at("sync", &self.path))
     }
+}
+
+/// Makes the names in a directory durable.
+fn sync(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Makes the directory itself durable: each name on the way to it stands in the directory above, and may be lost with the
+/// power. All of them, since a start that was killed may have made some.
+fn sync_parents(directory: &Path, sync: &mut dyn FnMut(&Path) -> io::Result<()>) -> Result<(), StoreError> {
+    const EXCUSED: [io::ErrorKind; 4] = [
+        io::ErrorKind::PermissionDenied,
+        io::ErrorKind::ReadOnlyFilesystem,
+        io::ErrorKind::InvalidInput,
+        io::ErrorKind::Unsupported,
+    ];
+    let whole = directory.canonicalize().map_err(at("resolve", directory))?;
+    for parent in whole.ancestors().skip(1) {
+        match sync(parent) {
+            // Not ours to write in, so we made no name there; and what knows no sync has none to wait for.
+            Err(error) if EXCUSED.contains(&error.kind()) => {
+                tracing::debug!(path = %parent.display(), %error, "cannot be synced");
+            }
+            other => other.map_err(at("sync", parent))?,
+        }
+    }
+    Ok(())
 }
 
 /// Takes the directory's lock and leaves our process id in it, for the message of whoever comes second.

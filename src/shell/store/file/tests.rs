@@ -20,6 +20,41 @@ async fn conforms() {
     conformance::check(|| FileStore::open(&path).unwrap()).await;
 }
 
+/// A loss of power after the first commit must not take the directory away.
+#[tokio::test]
+async fn a_directory_is_durable_before_anything_is_stored_in_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let root = temp.path().canonicalize().unwrap();
+    let path = root.join("made/on/demand");
+    let open = || {
+        let mut synced = Vec::new();
+        let mut sync = |directory: &Path| {
+            synced.push(directory.to_owned());
+            // As another user's directory above ours.
+            if directory.starts_with(&root) {
+                sync(directory)
+            } else {
+                Err(io::ErrorKind::PermissionDenied.into())
+            }
+        };
+        let store = FileStore::open_with(&path, &mut sync).unwrap();
+        (store, synced)
+    };
+    // Nothing is stored yet the second time either: the first start may have been killed before it synced.
+    for _ in 0..2 {
+        let (_, synced) = open();
+        let above: Vec<_> = path.ancestors().skip(1).collect();
+        assert_eq!(synced, above);
+        assert!(synced.contains(&root.join("made")) && synced.contains(&root));
+    }
+    open().0.commit(&Batch(vec![put("a", "1".into())])).await.unwrap();
+    assert_eq!(open().1, Vec::<PathBuf>::new());
+
+    let mut full = |_: &Path| Err(io::ErrorKind::StorageFull.into());
+    let error = FileStore::open_with(&root.join("other"), &mut full).unwrap_err();
+    assert!(error.to_string().starts_with("cannot sync"), "{error}");
+}
+
 #[tokio::test]
 async fn nobody_else_can_read_it() {
     let temp = tempfile::tempdir().unwrap();
