@@ -91,8 +91,8 @@ mod tests {
         // A broker whose agent is not able to end it.
         let sandbox = home.mesos().join("sandbox");
         fs::create_dir_all(&sandbox).unwrap();
-        let mut broker =
-            std::process::Command::new("/bin/sleep").arg("60").current_dir(&sandbox).spawn().unwrap();
+        let mut broker = std::process::Command::new("/bin/sleep");
+        let mut broker = broker.arg("60").env("MESOS_DIRECTORY", &sandbox).spawn().unwrap();
 
         let said = RefCell::new(Vec::new());
         assert!(cluster(&home, |line| said.borrow_mut().push(line)).await);
