@@ -16,8 +16,9 @@ use crate::supervisor::{Event, ExitCode, Update};
 
 /// Messages waiting for the loop; the client holds the stream back when it is full.
 const QUEUE: usize = 16;
-/// What of the agent's shutdown grace is kept for sweeping, the terminal update and its acknowledgement, at most.
-const RESERVE: Duration = Duration::from_secs(5);
+/// What of the agent's shutdown grace is kept for SIGKILL, the sweep, the terminal update and its acknowledgement. Where
+/// that leaves the JVM less than three quarters (an agent's own default is 5 s in all), a quarter.
+const RESERVE: Duration = Duration::from_secs(10);
 
 /// Our side of the executor client.
 pub(super) struct Agent {
@@ -40,7 +41,7 @@ impl Agent {
         let options = Options::from_lookup(|name| environment.get(name).cloned())?;
         // The agent starts us there.
         let sandbox = options.sandbox.clone().unwrap_or_else(|| PathBuf::from("."));
-        let grace = options.shutdown_grace - RESERVE.min(options.shutdown_grace / 4);
+        let grace = jvm_grace(options.shutdown_grace);
         info!(
             executor = options.executor_id.value,
             framework = options.framework_id.value,
@@ -153,5 +154,26 @@ impl Agent {
     /// What `code` is for whoever reads exit codes, given what the agent said.
     pub(super) fn exit_code(&self, code: ExitCode) -> ExitCode {
         if self.refused { ExitCode::Refused } else { code }
+    }
+}
+
+/// What the JVM may take of the agent's shutdown grace; its task's own grace may be shorter.
+fn jvm_grace(shutdown: Duration) -> Duration {
+    shutdown - RESERVE.min(shutdown / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_agent_s_grace_enough_is_kept_to_tidy_up() {
+        for (shutdown, jvm) in [(330_000, 320_000), (40_000, 30_000), (5_000, 3_750), (0, 0)] {
+            assert_eq!(
+                jvm_grace(Duration::from_millis(shutdown)),
+                Duration::from_millis(jvm),
+                "{shutdown} ms"
+            );
+        }
     }
 }

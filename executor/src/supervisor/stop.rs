@@ -78,9 +78,9 @@ pub(super) fn stop(
         }
         State::Starting { mut task, jvm, .. } | State::Running { mut task, jvm } => {
             let grace = match ending {
-                // An ending that is short of time never makes more of it than the task has.
-                Ending::Unhealthy(_) => grace.map_or(task.grace, |grace| grace.min(task.grace)),
-                _ => grace.unwrap_or(task.grace),
+                // A KILL says what its broker needs. What others have is at most that: it never makes more of it.
+                Ending::Killed => grace.unwrap_or(task.grace),
+                _ => grace.map_or(task.grace, |grace| grace.min(task.grace)),
             };
             if matches!(ending, Ending::Unhealthy(_)) {
                 task.healthy = Some(false);

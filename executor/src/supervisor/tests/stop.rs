@@ -317,6 +317,23 @@ fn shutdown_ends_everything_and_waits_only_briefly() {
     );
 }
 
+/// The agent's grace is a limit, and so is the task's own.
+#[test]
+fn shutdown_gives_no_more_than_the_task_s_own_grace() {
+    let mut script = Script::at("running");
+    script.on(Event::Shutdown { reason: "the agent asks".to_owned(), grace: secs(320) });
+    script.said.clear();
+    script.after(secs(60), Event::Tick);
+    script.check(
+        [],
+        expect![[r#"
+        Warn("broker-1__11111111-2222-4333-8444-555555555555 ignores SIGTERM beyond its grace: SIGKILL")
+        Signal(Kill)
+        -> stopping
+    "#]],
+    );
+}
+
 #[test]
 fn a_signal_stops_the_broker_with_its_own_grace() {
     Script::at("idle").check(
@@ -356,13 +373,19 @@ fn a_session_that_comes_after_the_end_is_deleted_too_and_nobody_waits_for_more()
             -> done
         "#]],
     );
-    script.check([Event::Session(8), acknowledged()], expect![[r#"
+    script.check(
+        [Event::Session(8), acknowledged()],
+        expect![[r#"
         -> done
-    "#]]);
-    script.check([Event::Forgotten], expect![[r#"
+    "#]],
+    );
+    script.check(
+        [Event::Forgotten],
+        expect![[r#"
         Exit(Done)
         -> done
-    "#]]);
+    "#]],
+    );
     let mut script = Script::at("running");
     script.on(exited(How::Signal(9)));
     script.said.clear();
