@@ -12,6 +12,7 @@ use super::{
     ports::Ranges,
     preflight::{Busy, Facts},
     settings::{Offered, Settings},
+    sweep,
 };
 
 /// Ports chosen for brokers when the user leaves the choice to us: enough for twenty brokers and their executors. They
@@ -109,7 +110,7 @@ pub fn gather(
     java: Result<Java, NoJava>,
     mistakes: Vec<String>,
 ) -> Facts {
-    let running = running(home);
+    let running = all_running(home);
     let wanted = [
         (settings.zookeeper_port, "ZooKeeper", "--zookeeper-port"),
         (settings.master_port, "the Mesos master", "--master-port"),
@@ -130,7 +131,7 @@ pub fn gather(
         missing: PROGRAMS.iter().map(|name| programs.join(name)).filter(|path| !path.is_file()).collect(),
         kafka: distribution::source(environment).map(drop).map_err(|error| error.to_string()),
         mistakes,
-        running: running.into_iter().map(|(part, identity)| (part.name(), identity.pid)).collect(),
+        running,
     }
 }
 
@@ -140,6 +141,17 @@ pub fn running(home: &Home) -> Vec<(Part, Identity)> {
         .into_iter()
         .filter_map(|part| Some((part, Identity::running(&home.pid(part))?)))
         .collect()
+}
+
+/// Everything of the cluster that runs, by name and pid: its parts, and executors and brokers that outlived theirs. Their
+/// volumes are in use as long as they live, whatever the pid files say.
+fn all_running(home: &Home) -> Vec<(String, i32)> {
+    let parts = running(home).into_iter().map(|(part, identity)| (part.name().to_owned(), identity.pid));
+    let left = sweep::inside(&home.mesos()).into_iter().map(|identity| {
+        let name = std::fs::read_to_string(format!("/proc/{}/comm", identity.pid)).unwrap_or_default();
+        (format!("{} of a broker", name.trim()), identity.pid)
+    });
+    parts.chain(left).collect()
 }
 
 /// The directory that holds our programs: the one this program lies in.
@@ -178,6 +190,29 @@ mod tests {
         let before = settings.clone();
         choose(&mut settings, dir.path()).unwrap();
         assert_eq!(settings, before);
+    }
+
+    // `--fresh` must never delete volumes under live brokers: without any pid file, they still run.
+    #[test]
+    fn brokers_that_outlived_their_agent_count_as_running() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(&dir.path().join("data")).unwrap();
+        let mut broker = std::process::Command::new("/bin/sleep");
+        let mut broker = broker.arg("60").env("MESOS_SANDBOX", home.mesos().join("s")).spawn().unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        let up = Cli::parse_from(["kafka-local"]).up;
+        let settings = Settings::resolve(&up, &Environment::new(), None).unwrap();
+        let facts = loop {
+            let java = Err(NoJava::Missing);
+            let facts = gather(&settings, &Environment::new(), &home, dir.path(), java, Vec::new());
+            if !facts.running.is_empty() || std::time::Instant::now() > deadline {
+                break facts;
+            }
+        };
+        broker.kill().unwrap();
+        let pid = broker.id();
+        broker.wait().unwrap();
+        assert_eq!(facts.running, [("sleep of a broker".to_owned(), i32::try_from(pid).unwrap())]);
     }
 
     #[test]

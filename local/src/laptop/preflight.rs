@@ -47,8 +47,8 @@ pub struct Facts {
     pub kafka: Result<(), String>,
     /// What the scheduler says against its settings.
     pub mistakes: Vec<String>,
-    /// Parts of this cluster that run already: name and pid.
-    pub running: Vec<(&'static str, i32)>,
+    /// What of this cluster runs already: name and pid.
+    pub running: Vec<(String, i32)>,
 }
 
 /// A port that is taken.
@@ -68,7 +68,7 @@ pub struct Busy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// The cluster, or what a killed kafka-local left of it, runs.
-    Running(Vec<(&'static str, i32)>),
+    Running(Vec<(String, i32)>),
     /// Somebody else has the port.
     Port(Busy),
     /// Too few ports for brokers and their executors.
@@ -285,8 +285,8 @@ mod tests {
     #[test]
     fn our_own_ports_are_not_blamed() {
         let busy = Busy { port: 1, wanted_for: "x", flag: "y", holder: None };
-        let facts =
-            Facts { running: vec![("zookeeper", 12)], busy: vec![busy], memory_available_mb: 1, ..facts() };
+        let running = vec![("zookeeper".to_owned(), 12)];
+        let facts = Facts { running, busy: vec![busy], memory_available_mb: 1, ..facts() };
         let said = problems(&needs(), &facts);
         assert_eq!(said.len(), 1);
         assert_eq!(said[0].to_string(), "already running: zookeeper (pid 12); `stop` ends it");

@@ -11,6 +11,7 @@ use super::{
     picture, progress,
     screen::print,
     settings::Settings,
+    sweep,
 };
 
 /// Says what runs. Exit code 0 if every part does and the plan is Complete, else 1.
@@ -33,6 +34,10 @@ pub async fn run(place: &Place) -> anyhow::Result<ExitCode> {
             }
         };
         print(&format!("{:<16} {state}", part.name()));
+    }
+    let left = sweep::inside(&home.mesos()).len();
+    if left > 0 && Identity::running(&home.pid(Part::Mesos)).is_none() {
+        print(&format!("{:<16} {left} processes run without their agent; `stop` ends them", "brokers"));
     }
     let client = progress::client(settings.api_port)?;
     let Ok(plan) = client.plan().await else {
