@@ -1,9 +1,12 @@
 //! Where the scheduler is, and what opens its door (S-092, S-093, S-116, D46).
 //!
 //! A DC/OS token goes to the DC/OS it belongs to and nowhere else: not to `--url`, and not to a `DCOS_URL` that is
-//! another cluster than the one attached to.
+//! another cluster than the one attached to. `KAFKA_SCHEDULER_TOKEN` is the service's own and goes to no DC/OS.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use crate::{args::Common, failure::Failure};
 
@@ -55,6 +58,12 @@ impl fmt::Display for Origin {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret(pub(crate) String);
 
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(…)")
@@ -62,32 +71,54 @@ impl fmt::Debug for Secret {
 }
 
 /// Finds the scheduler from the arguments, the environment (`variable`) and the DC/OS CLI's configuration.
-pub(crate) fn find(
+pub(crate) async fn find(
     common: &Common,
     variable: &dyn Fn(&str) -> Option<String>,
-    dcos: &dyn Dcos,
+    dcos: &impl Dcos,
 ) -> Result<Address, Failure> {
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let token = common.token.clone().map(Secret);
+    let token = match &common.token_file {
+        Some(path) => Some(token_in(path)?),
+        None => common.token.clone(),
+    };
     let ca_file = common.ca_cert.clone().or_else(|| variable("DCOS_CA_PATH").map(PathBuf::from));
     let own = common.url.clone().map(|url| (url, Origin::Flag));
     let own = own.or_else(|| Some((variable("KAFKA_SCHEDULER_URL")?, Origin::Variable)));
     if let Some((url, origin)) = own {
+        let home = variable("KAFKA_SCHEDULER_URL").is_none_or(|home| plain(&home) == plain(&url));
+        let token = token.or_else(|| variable("KAFKA_SCHEDULER_TOKEN").filter(|_| home).map(Secret));
         return Ok(Address { url, origin, token, ca_file });
     }
     let attached = || dcos.config("core.dcos_url");
     let (cluster, origin) = match variable("DCOS_URL") {
         Some(url) => (url, Origin::DcosVariable),
-        None => (attached().ok_or(Failure::NoAddress)?, Origin::DcosConfig),
+        None => (attached().await?.ok_or(Failure::NoAddress)?, Origin::DcosConfig),
     };
-    let token = token.or_else(|| variable("DCOS_ACS_TOKEN").map(Secret)).or_else(|| {
-        let same = origin == Origin::DcosConfig || attached().as_deref().map(plain) == Some(plain(&cluster));
-        if same { dcos.config("core.dcos_acs_token").map(Secret) } else { None }
-    });
-    let name = common.name.clone().or_else(|| dcos.config("kafka.service_name"));
+    let mut token = token.or_else(|| variable("DCOS_ACS_TOKEN").map(Secret));
+    if token.is_none()
+        && (origin == Origin::DcosConfig || attached().await?.as_deref().map(plain) == Some(plain(&cluster)))
+    {
+        token = dcos.config("core.dcos_acs_token").await?.map(Secret);
+    }
+    let name = match &common.name {
+        Some(name) => Some(name.clone()),
+        None => dcos.config("kafka.service_name").await?,
+    };
     let name = name.unwrap_or_else(|| DEFAULT_NAME.to_owned());
     let url = format!("{}/service/{}", plain(&cluster), name.trim_matches('/'));
     Ok(Address { url, origin, token, ca_file })
+}
+
+/// The token in a file, without the line's end.
+fn token_in(path: &Path) -> Result<Secret, Failure> {
+    let wrong = |what: &dyn fmt::Display| {
+        Failure::Local(format!("cannot read a token in {} (from --token-file): {what}", path.display()))
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
+    match text.trim() {
+        "" => Err(wrong(&"it is empty")),
+        token => Ok(Secret(token.to_owned())),
+    }
 }
 
 fn plain(url: &str) -> &str {

@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
+use crate::address::Secret;
+
 /// Operate a Kafka service on Mesos: brokers, rollouts, topics.
 ///
 /// Answers are the service's own JSON, for scripts; --table shows them for people.
@@ -57,6 +59,9 @@ Where the scheduler is, first match wins:
   2. DCOS_URL, then 'dcos config show core.dcos_url': below /service/<name>, with the token of
      DCOS_ACS_TOKEN or of 'dcos config show core.dcos_acs_token'
 
+KAFKA_SCHEDULER_TOKEN goes to the service itself (1) alone, and --token and --token-file to both; where
+KAFKA_SCHEDULER_URL names one service and --url another, it stays at home.
+
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage.";
 
 /// What every command takes, before or after it.
@@ -68,9 +73,20 @@ pub(crate) struct Common {
     /// The scheduler's REST API itself, such as http://127.0.0.1:8080 [or: KAFKA_SCHEDULER_URL]
     #[arg(long, global = true, value_name = "URL", help_heading = "Where")]
     pub(crate) url: Option<String>,
-    /// Sent as 'Authorization: token=…'; on DC/OS the token you are logged in with is found without this
+    /// Sent as 'Authorization: token=…'; on DC/OS the token you are logged in with is found without this. Everybody on
+    /// this machine can see it among the processes: --token-file or KAFKA_SCHEDULER_TOKEN hide it
     #[arg(long, global = true, value_name = "TOKEN", help_heading = "Where", hide_short_help = true)]
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Secret>,
+    /// A file that holds the token [or: KAFKA_SCHEDULER_TOKEN holds the token itself]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        conflicts_with = "token",
+        help_heading = "Where",
+        hide_short_help = true
+    )]
+    pub(crate) token_file: Option<PathBuf>,
     /// Trust these certificates too, in PEM, as the cluster's own [or: DCOS_CA_PATH]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Where", hide_short_help = true)]
     pub(crate) ca_cert: Option<PathBuf>,

@@ -17,7 +17,7 @@ mod follow;
 /// Does what `command` says.
 pub(crate) async fn run(common: &Common, command: &Command) -> Result<(), Failure> {
     let variable = |name: &str| std::env::var(name).ok();
-    let address = address::find(common, &variable, &address::Installed)?;
+    let address = address::find(common, &variable, &address::Installed::new(common.timeout)).await?;
     let client = client(common, &address)?;
     let scheduler = Scheduler { client, address, table: common.table };
     match command {

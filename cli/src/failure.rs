@@ -54,7 +54,7 @@ fn request(error: &client::Error, address: &Address) -> String {
         }
         Refused { code, request_id, .. } => format!("{error} ({code}, request {request_id})"),
         Unexpected { status: 401 | 403, .. } => {
-            format!("{error}; log in with 'dcos auth login', or give --token")
+            format!("{error}; log in with 'dcos auth login', or give --token-file")
         }
         Unexpected { .. } | Unreadable { .. } => {
             format!("{error}; the address comes from {origin}: {}", advice(origin))

@@ -343,7 +343,7 @@ async fn refusals() {
     stub.run("connection").await.fails(
         1,
         expect![[r#"
-            error: http://host:1/v1/connection answered 401 and is not, or not yet, the scheduler's API: <html>Log in</html>; log in with 'dcos auth login', or give --token
+            error: http://host:1/v1/connection answered 401 and is not, or not yet, the scheduler's API: <html>Log in</html>; log in with 'dcos auth login', or give --token-file
         "#]],
     );
     stub.run("broker list").await.fails(
@@ -470,6 +470,26 @@ async fn on_dcos() {
             "-"
         ]
     "#]]);
+}
+
+// A DC/OS CLI that hangs, as behind a broken plugin or a lock, does not take this command with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn dcos_that_hangs() {
+    let directory = tempfile::tempdir().unwrap();
+    // It reads a pipe that nobody writes to.
+    let pipe = directory.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let script = format!("#!/bin/sh\nread line < '{}'\n", pipe.display());
+    install(&directory.path().join("dcos"), &script);
+    let mut command = program(directory.path());
+    command.args(["topic", "list", "--timeout=1"]);
+    let run = tokio::time::timeout(std::time::Duration::from_secs(20), run(command)).await.unwrap();
+    run.fails(
+        1,
+        expect![[r#"
+            error: 'dcos config show core.dcos_url' did not answer within 1 s: mend the DC/OS CLI, or give --url
+        "#]],
+    );
 }
 
 /// Writes an executable script.

@@ -8,8 +8,8 @@ use crate::args::Args;
 struct Config(BTreeMap<&'static str, &'static str>);
 
 impl Dcos for Config {
-    fn config(&self, key: &str) -> Option<String> {
-        self.0.get(key).map(|value| (*value).to_owned())
+    async fn config(&self, key: &str) -> Result<Option<String>, Failure> {
+        Ok(self.0.get(key).map(|value| (*value).to_owned()))
     }
 }
 
@@ -23,7 +23,9 @@ fn found(line: &str, variables: Pairs, config: Pairs) -> String {
     let args = Args::try_parse_from(format!("dcos-kafka {line} connection").split_whitespace()).unwrap();
     let variables: BTreeMap<_, _> = variables.iter().copied().collect();
     let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
-    match find(&args.common, &variable, &Config(config.iter().copied().collect())) {
+    let config = Config(config.iter().copied().collect());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    match runtime.block_on(find(&args.common, &variable, &config)) {
         Ok(Address { url, origin, token, .. }) => {
             format!("{url} {} {origin}", token.map_or("-".to_owned(), |token| token.0))
         }
@@ -63,6 +65,36 @@ fn tokens_stay_at_home() {
     let same: Pairs = &[("DCOS_URL", "https://dcos.example")];
     assert_eq!(found("", same, ATTACHED), "https://dcos.example/service/kafka config-token DCOS_URL");
     assert_eq!(format!("{:?}", Secret("x".to_owned())), "Secret(…)");
+}
+
+// A token among the arguments is seen by everybody on the machine, so there are two ways around them.
+#[test]
+fn tokens_out_of_sight() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("token");
+    std::fs::write(&file, "file-token\n").unwrap();
+    let flag = format!("--token-file={}", file.display());
+    let own: Pairs = &[("KAFKA_SCHEDULER_TOKEN", "own-token")];
+    assert_eq!(found("--url http://a", own, ATTACHED), "http://a own-token --url");
+    assert_eq!(found(&format!("--url http://a {flag}"), own, ATTACHED), "http://a file-token --url");
+    assert_eq!(found("--url http://a --token=t", own, ATTACHED), "http://a t --url");
+    // It is the service's own: neither DC/OS nor another service is told.
+    let both: Pairs = &[("KAFKA_SCHEDULER_TOKEN", "own-token"), ("KAFKA_SCHEDULER_URL", "http://b/")];
+    assert_eq!(found("", both, ATTACHED), "http://b/ own-token KAFKA_SCHEDULER_URL");
+    assert_eq!(found("--url http://b", both, ATTACHED), "http://b own-token --url");
+    assert_eq!(found("--url http://a", both, ATTACHED), "http://a - --url");
+    assert!(found("", own, ATTACHED).contains(" config-token "));
+    assert!(found(&flag, own, ATTACHED).contains(" file-token "));
+
+    std::fs::write(&file, "\n").unwrap();
+    let text = found(&format!("--url http://a {flag}"), &[], &[]);
+    assert!(text.ends_with("token (from --token-file): it is empty"), "{text}");
+    let text = found("--url http://a --token-file=/nonexistent/t", &[], &[]);
+    assert!(text.contains("/nonexistent/t (from --token-file): No such file"), "{text}");
+
+    let line = "dcos-kafka --token hush connection";
+    let args = Args::try_parse_from(line.split_whitespace()).unwrap();
+    assert!(!format!("{args:?}").contains("hush"));
 }
 
 // What to do is said where nothing is known; an empty variable is none.

@@ -49,6 +49,7 @@ fn exit_codes() {
         "plan show --within 5",
         "plan show --wait --within 0",
         "connection --timeout x",
+        "connection --token t --token-file f",
     ] {
         assert_eq!(code(line), 2, "{line}");
     }
@@ -67,6 +68,8 @@ fn help() {
         "--name <NAME>",
         "--url <URL>",
         "KAFKA_SCHEDULER_URL",
+        "KAFKA_SCHEDULER_TOKEN",
+        "--token-file <FILE>",
         "DCOS_URL",
         "core.dcos_url",
         "dcos-kafka plan show --wait",
