@@ -2,14 +2,19 @@
 //!
 //! The texts of failures stay the same while the cause does, so that they can be shown, and sent, only when they change.
 
+#![expect(clippy::disallowed_methods, reason = "a look has a limit and tells how long the broker took")]
+
 use std::{fmt, time::Duration};
 
 use kafka::{
     client::{self, Connection, Topics},
     registration::{Endpoint, Registration},
-    zookeeper::ZooKeeper,
+    zookeeper::{self, LIMIT, ZooKeeper},
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 
 pub use self::failure::Failure;
 use crate::policy::Outcome;
@@ -37,11 +42,13 @@ pub struct Healthy {
     pub registration: Registration,
     /// How many live brokers it knows, itself included.
     pub brokers: usize,
+    /// How long it took to answer; ZooKeeper's time is not the broker's.
+    pub took: Duration,
 }
 
 impl fmt::Display for Healthy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { registration, brokers } = self;
+        let Self { registration, brokers, .. } = self;
         let (broker, address) = (registration.broker, registration.endpoint().address());
         write!(f, "broker {broker} is registered as {address} and answers; live brokers it knows: {brokers}")
     }
@@ -98,13 +105,32 @@ pub async fn metadata(target: &Target, limit: Duration) -> Result<usize, Failure
     Err(Failure::NotListed { broker: target.broker, address: target.address.clone(), known })
 }
 
-/// Both at once: registered, and answering. Takes no longer than the longer of `limit` and the limit of `zookeeper`.
+/// Both at once: registered, and answering. Takes no longer than `limit`, of which ZooKeeper has [`LIMIT`] at most, and
+/// that of `zookeeper`.
 ///
 /// # Errors
 /// What is wrong; where ZooKeeper is away that is said first, since nothing of the broker's can mend it (D29).
 pub async fn run(zookeeper: &ZooKeeper, target: &Target, limit: Duration) -> Result<Healthy, Failure> {
-    match tokio::join!(registered(zookeeper, target), metadata(target, limit)) {
-        (Ok(registration), Ok(brokers)) => Ok(Healthy { registration, brokers }),
+    let zookeeper_limit = limit.min(LIMIT);
+    let registered = async {
+        // Its own limit may be longer than ours.
+        let late = || zookeeper::Error::Timeout {
+            connect: zookeeper.connection_string().to_owned(),
+            doing: "read a registration",
+            after: zookeeper_limit,
+            source: None,
+        };
+        let looked = timeout(zookeeper_limit, registered(zookeeper, target)).await;
+        looked.unwrap_or_else(|_| Err(Failure::ZooKeeper(late())))
+    };
+    let began = Instant::now();
+    let answered = async {
+        let answer = metadata(target, limit).await;
+        (answer, began.elapsed())
+    };
+    let (registered, (answer, took)) = tokio::join!(registered, answered);
+    match (registered, answer) {
+        (Ok(registration), Ok(brokers)) => Ok(Healthy { registration, brokers, took }),
         (Err(away), _) if away.excuse().is_some() => Err(away),
         // What could not be asked does not hide what ZooKeeper said.
         (Err(failure), Err(unasked)) if unasked.excuse().is_some() => Err(failure),
@@ -115,7 +141,7 @@ pub async fn run(zookeeper: &ZooKeeper, target: &Target, limit: Duration) -> Res
 /// A look's result as [`crate::policy::Policy::record`] takes it.
 pub fn outcome(looked: &Result<Healthy, Failure>) -> Outcome {
     match looked {
-        Ok(_) => Outcome::Passed,
+        Ok(healthy) => Outcome::Passed { took: healthy.took },
         Err(failure) => Outcome::Failed { reason: failure.reason(), excuse: failure.excuse() },
     }
 }

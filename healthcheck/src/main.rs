@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 use healthcheck::check::{Target, run};
-use kafka::zookeeper::ZooKeeper;
+use kafka::zookeeper::{LIMIT, ZooKeeper};
 
 /// How long a ZooKeeper server that fell silent is believed in; of no weight for one question.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
@@ -51,7 +51,7 @@ fn zookeeper(text: &str) -> Result<String, String> {
 async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let limit = Duration::from_secs(args.timeout);
-    let zookeeper = ZooKeeper::new(&args.zookeeper, SESSION_TIMEOUT)?.limit(limit);
+    let zookeeper = ZooKeeper::new(&args.zookeeper, SESSION_TIMEOUT)?.limit(limit.min(LIMIT));
     let advertised = args.advertised.unwrap_or_else(|| args.address.clone());
     let target = Target { broker: args.broker_id, address: args.address, advertised };
     Ok(match run(&zookeeper, &target, limit).await {

@@ -56,7 +56,9 @@ async fn a_broker_from_birth_to_death() {
     let healthy: Healthy =
         until("the broker to be healthy", async || run(&zookeeper, &target, LONG).await.ok()).await;
     assert_eq!(healthy.brokers, 1);
-    assert_eq!(outcome(&Ok(healthy)), Outcome::Passed);
+    assert!(healthy.took > Duration::ZERO && healthy.took < LONG, "{healthy:?}");
+    let took = healthy.took;
+    assert_eq!(outcome(&Ok(healthy)), Outcome::Passed { took });
 
     with_the_program(&target, &connect);
     registered_elsewhere(&zookeeper, &target).await;
@@ -76,6 +78,11 @@ async fn a_broker_from_birth_to_death() {
     assert_eq!(failure.excuse(), Some(Excuse::ZooKeeperAway));
     let Outcome::Failed { reason, excuse: Some(_) } = outcome(&Err(failure)) else { panic!("no excuse") };
     assert!(reason.starts_with("ZooKeeper can't be asked: ZooKeeper at "), "{reason}");
+    // The look's limit binds ZooKeeper's part too, whatever `zookeeper` was made with.
+    let began = std::time::Instant::now();
+    let failure = run(&zookeeper, &target, SHORT).await.unwrap_err();
+    assert_eq!(failure.excuse(), Some(Excuse::ZooKeeperAway), "{failure:?}");
+    assert!(began.elapsed() < LONG / 4, "{:?}", began.elapsed());
     server.restart();
 
     // A killed one is registered until its session ends, and does not listen.
