@@ -6,8 +6,10 @@
 //!                                 └── interval (S-083) from the end of one check to the start of the next
 //! ```
 //!
-//! A success ends a row of failures. A failure that does not count, for one of [`Uncounted`]'s reasons, neither adds to
-//! the row nor ends it. Whether a check falls into the grace is decided by its start: one begun in it may end after it.
+//! A success ends a row of failures, and so does an excuse that says something of the broker's world: a broker that gets
+//! on does not hang, and one that lost ZooKeeper, with all that waits for it inside, has to come back from there first,
+//! so failures before and after are of two troubles and no row. A check that learnt nothing, or was in the grace, neither
+//! adds to the row nor ends it. Whether a check falls into the grace is decided by its start: one begun in it may end after it.
 
 use std::{fmt, time::Duration};
 
@@ -188,6 +190,10 @@ impl Policy {
             return Verdict::Uncounted { reason, why: Uncounted::Grace };
         }
         if let Some(excuse) = excuse {
+            match excuse {
+                Excuse::Progress(_) | Excuse::ZooKeeperAway => self.failures = 0,
+                Excuse::NoResources => {}
+            }
             return Verdict::Uncounted { reason, why: Uncounted::Excused(excuse) };
         }
         self.failures = self.failures.saturating_add(1);
