@@ -1,6 +1,9 @@
 //! Looks at the machine for [`super::preflight`], and chooses ports that were left open.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use super::{
     distribution,
@@ -28,21 +31,28 @@ pub const PROGRAMS: [&str; 3] = ["mesos-local", "kafka-scheduler", "kafka-execut
 /// # Errors
 /// If the system gives no free port.
 pub fn choose(settings: &mut Settings, data: &Path) -> std::io::Result<()> {
-    let Settings { zookeeper_port, master_port, agent_port, api_port, .. } = settings;
     // All are held until the last one is chosen, so that none is chosen twice.
     let mut held = Vec::new();
+    let mut own: BTreeSet<u16> = settings.own_ports().map(|(port, ..)| port).into();
+    let Settings { zookeeper_port, master_port, agent_port, api_port, .. } = settings;
     for port in [zookeeper_port, master_port, agent_port, api_port] {
-        if *port == 0 {
+        while *port == 0 {
             let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-            *port = listener.local_addr()?.port();
+            let free = listener.local_addr()?.port();
             held.push(listener);
+            // One that was asked for by number for another part is no choice.
+            if own.insert(free) {
+                *port = free;
+            }
         }
     }
+    // Our own may be free still, and would be taken by a broker.
+    let usable = |port: u16| !own.contains(&port) && holder::is_free(port);
     if settings.offered.is_none() {
         let ports = if settings.broker_ports.is_empty() {
-            free_block()
+            free_block(usable)
         } else {
-            Ranges::of(settings.broker_ports.ports().filter(|port| holder::is_free(*port)))
+            Ranges::of(settings.broker_ports.ports().filter(|port| usable(*port)))
         };
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         settings.offered = Some(Offered {
@@ -60,11 +70,11 @@ const MIB: u64 = 1024 * 1024;
 
 /// Free ports that lie together, from a place that differs between runs, so that two clusters started at the same
 /// moment do not choose alike.
-fn free_block() -> Ranges {
+fn free_block(usable: impl Fn(u16) -> bool) -> Ranges {
     let span = usize::from(CHOOSE_FROM.end - CHOOSE_FROM.start);
     let start = std::process::id() as usize * CHOSEN % span;
     let around = (0..span).map(|step| CHOOSE_FROM.start + u16::try_from((start + step) % span).unwrap_or(0));
-    let mut ports: Vec<u16> = around.filter(|port| holder::is_free(*port)).take(CHOSEN).collect();
+    let mut ports: Vec<u16> = around.filter(|port| usable(*port)).take(CHOSEN).collect();
     ports.sort_unstable();
     Ranges::of(ports)
 }
@@ -101,23 +111,33 @@ fn memory() -> Memory {
     Memory { total_mb: system.total_memory() / MIB, available_mb: available / MIB }
 }
 
-/// What the machine has for a cluster with these settings.
+/// The ports that brokers of the last run have reserved, and will take again.
+///
+/// # Errors
+/// If the agent's memory cannot be read.
+pub fn placed(home: &Home) -> std::io::Result<Ranges> {
+    let kept = crate::shell::agent::kept_resources(&home.mesos())?;
+    let ranges = kept.iter().filter(|resource| resource.name == "ports").filter_map(|r| r.ranges.as_ref());
+    let ports = ranges.flat_map(|ranges| &ranges.range).flat_map(|range| range.begin..=range.end);
+    let ports: BTreeSet<u16> = ports.filter_map(|port| u16::try_from(port).ok()).collect();
+    Ok(Ranges::of(ports))
+}
+
+/// What the machine has for a cluster with these settings, and with brokers on the `placed` ports.
 pub fn gather(
     settings: &Settings,
     environment: &Environment,
     home: &Home,
     programs: &Path,
+    placed: &Ranges,
     java: Result<Java, NoJava>,
     mistakes: Vec<String>,
 ) -> Facts {
     let running = all_running(home);
-    let wanted = [
-        (settings.zookeeper_port, "ZooKeeper", "--zookeeper-port"),
-        (settings.master_port, "the Mesos master", "--master-port"),
-        (settings.agent_port, "the Mesos agent", "--agent-port"),
-        (settings.api_port, "the REST API", "--api-port"),
-    ];
-    let busy = wanted.into_iter().filter(|(port, ..)| running.is_empty() && !holder::is_free(*port));
+    let own = settings.own_ports().map(|(port, wanted_for, flag)| (port, wanted_for, Some(flag)));
+    let placed = placed.ports().map(|port| (port, "a broker that is placed on it", None));
+    let busy = own.into_iter().chain(placed);
+    let busy = busy.filter(|(port, ..)| running.is_empty() && !holder::is_free(*port));
     let ports = settings.offered.as_ref().map_or(&settings.broker_ports, |offered| &offered.ports);
     Facts {
         busy: busy
@@ -204,7 +224,8 @@ mod tests {
         let settings = Settings::resolve(&up, &Environment::new(), None).unwrap();
         let facts = loop {
             let java = Err(NoJava::Missing);
-            let facts = gather(&settings, &Environment::new(), &home, dir.path(), java, Vec::new());
+            let (none, placed) = (Environment::new(), Ranges::of([]));
+            let facts = gather(&settings, &none, &home, dir.path(), &placed, java, Vec::new());
             if !facts.running.is_empty() || std::time::Instant::now() > deadline {
                 break facts;
             }
@@ -219,24 +240,49 @@ mod tests {
     fn a_taken_port_is_not_offered_to_brokers() {
         let dir = tempfile::tempdir().unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let up = Cli::parse_from([
-            "kafka-local",
-            "--broker-ports",
-            &port.to_string(),
-            "--api-port",
-            &port.to_string(),
-        ])
-        .up;
+        let taken = listener.local_addr().unwrap().port();
+        let port = taken.to_string();
+        let up = Cli::parse_from(["kafka-local", "--broker-ports", &port, "--api-port", &port]).up;
         let mut settings = Settings::resolve(&up, &Environment::new(), None).unwrap();
         choose(&mut settings, dir.path()).unwrap();
         assert_eq!(settings.offered.as_ref().unwrap().ports.len(), 0);
         let home = Home::open(&dir.path().join("data")).unwrap();
-        let facts =
-            gather(&settings, &Environment::new(), &home, dir.path(), Err(NoJava::Missing), Vec::new());
+        let (none, java) = (Environment::new(), Err(NoJava::Missing));
+        let facts = gather(&settings, &none, &home, dir.path(), &Ranges::of([taken]), java, Vec::new());
         assert_eq!(facts.broker_ports_free, 0);
-        let busy: Vec<u16> = facts.busy.iter().map(|busy| busy.port).filter(|busy| *busy == port).collect();
-        assert_eq!(busy, [port]);
+        let busy = facts.busy.iter().filter(|busy| busy.port == taken);
+        // Wanted for the API, and by a broker that is placed and cannot move.
+        assert_eq!(busy.map(|busy| busy.flag).collect::<Vec<_>>(), [Some("--api-port"), None]);
         assert_eq!(facts.missing.len(), PROGRAMS.len());
+    }
+
+    #[test]
+    fn our_own_ports_are_not_offered_to_brokers() {
+        let dir = tempfile::tempdir().unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let line = format!("kafka-local --broker-ports {free} --api-port {free} --master-port 0");
+        let mut settings =
+            Settings::resolve(&Cli::parse_from(line.split(' ')).up, &Environment::new(), None).unwrap();
+        choose(&mut settings, dir.path()).unwrap();
+        assert!(!settings.offered.unwrap().ports.contains(free));
+    }
+
+    #[test]
+    fn ports_of_placed_brokers_are_read_from_the_agents_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(&dir.path().join("data")).unwrap();
+        assert!(placed(&home).unwrap().is_empty());
+        let state = home.mesos().join("meta/resources/resources_and_operations.state");
+        std::fs::create_dir_all(state.parent().unwrap()).unwrap();
+        let ranges = |from: u16, to: u16| {
+            serde_json::json!({
+                "name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": from, "end": to}]},
+                "reservations": [{"type": "DYNAMIC", "role": "kafka-role"}],
+            })
+        };
+        let cpus = serde_json::json!({"name": "cpus", "type": "SCALAR", "scalar": {"value": 1}});
+        let all = serde_json::json!({"resources": [ranges(9095, 9095), cpus, ranges(9092, 9093)], "operations": []});
+        std::fs::write(state, all.to_string()).unwrap();
+        assert_eq!(placed(&home).unwrap(), Ranges::of([9092, 9093, 9095]));
     }
 }

@@ -27,6 +27,11 @@ impl Ranges {
         self.0.iter().cloned().flatten()
     }
 
+    /// Whether this port is one of them.
+    pub fn contains(&self, port: u16) -> bool {
+        self.0.iter().any(|range| range.contains(&port))
+    }
+
     /// How many ports these are.
     pub fn len(&self) -> usize {
         self.0.iter().map(|range| range.len()).sum()
@@ -116,6 +121,7 @@ mod tests {
             assert_eq!(ranges.to_string().parse::<Ranges>().unwrap(), ranges);
             assert_eq!(ranges.ports().count(), count);
             assert_eq!(ranges.is_empty(), count == 0);
+            assert!(ranges.ports().all(|port| ranges.contains(port)) && !ranges.contains(7));
         }
     }
 

@@ -58,8 +58,8 @@ pub struct Busy {
     pub port: u16,
     /// What we want it for.
     pub wanted_for: &'static str,
-    /// The flag that chooses another.
-    pub flag: &'static str,
+    /// The flag that chooses another; `None` if there is no choice any more.
+    pub flag: Option<&'static str>,
     /// Who has it, where the system tells.
     pub holder: Option<String>,
 }
@@ -154,10 +154,11 @@ impl fmt::Display for Problem {
             }
             Self::Port(Busy { port, wanted_for, flag, holder }) => {
                 let holder = holder.as_deref().unwrap_or("a process the system does not name to this user");
-                write!(
-                    f,
-                    "port {port}, wanted for {wanted_for}, is in use by {holder}; stop that, or choose another port with {flag}"
-                )
+                write!(f, "port {port}, wanted for {wanted_for}, is in use by {holder}; stop that, or ")?;
+                match flag {
+                    Some(flag) => write!(f, "choose another port with {flag}"),
+                    None => f.write_str("forget the data with --fresh"),
+                }
             }
             Self::BrokerPorts { free, needed } => write!(
                 f,
@@ -239,7 +240,7 @@ mod tests {
         let busy = Busy {
             port: 5050,
             wanted_for: "the Mesos master",
-            flag: "--master-port",
+            flag: Some("--master-port"),
             holder: Some("python3 (pid 77)".to_owned()),
         };
         let facts = Facts {
@@ -269,6 +270,16 @@ mod tests {
         assert_eq!(said.len(), 8);
     }
 
+    // D32: a broker's home has its ports.
+    #[test]
+    fn a_port_of_a_placed_broker_cannot_be_chosen_again() {
+        let busy =
+            Busy { port: 9092, wanted_for: "a broker", flag: None, holder: Some("nc (pid 5)".to_owned()) };
+        let said = problems(&needs(), &Facts { busy: vec![busy], ..facts() });
+        let expected = "port 9092, wanted for a broker, is in use by nc (pid 5); stop that, or forget the data with --fresh";
+        assert_eq!(said[0].to_string(), expected);
+    }
+
     #[test]
     fn an_old_java_is_named() {
         let java = Ok(Java { program: "/j".into(), version: "11.0.2".to_owned(), feature: 11, home: None });
@@ -284,7 +295,7 @@ mod tests {
 
     #[test]
     fn our_own_ports_are_not_blamed() {
-        let busy = Busy { port: 1, wanted_for: "x", flag: "y", holder: None };
+        let busy = Busy { port: 1, wanted_for: "x", flag: Some("y"), holder: None };
         let running = vec![("zookeeper".to_owned(), 12)];
         let facts = Facts { running, busy: vec![busy], memory_available_mb: 1, ..facts() };
         let said = problems(&needs(), &facts);

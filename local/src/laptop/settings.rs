@@ -68,9 +68,6 @@ impl Settings {
         let brokers = number("BROKER_COUNT", 1, 100);
         let heap = number("BROKER_HEAP_MB", 1, u32::MAX);
         let api = number("PORT1", 0, 65535).and_then(|port| u16::try_from(port).ok());
-        if !wrong.is_empty() {
-            return Err(wrong);
-        }
         // A port asked to be free (0) is the one chosen before, if there is one.
         let port = |asked: Option<u16>, before: Option<u16>, default: u16| match asked {
             Some(0) | None => before.or(asked).unwrap_or(default),
@@ -78,13 +75,19 @@ impl Settings {
         };
         let before = remembered.as_ref();
         let broker_ports = match (&up.broker_ports, before) {
-            (Some(asked), _) => asked.clone(),
-            (None, Some(before)) => before.broker_ports.clone(),
+            (Some(asked), Some(before)) if !asked.is_empty() && *asked != before.broker_ports => {
+                let offered = before.offered.as_ref().map_or(&before.broker_ports, |offered| &offered.ports);
+                wrong.push(format!(
+                    "--broker-ports {asked} cannot replace {offered}, which brokers were placed on: leave the flag out, or \
+                     forget the data with --fresh"
+                ));
+                before.broker_ports.clone()
+            }
+            (_, Some(before)) => before.broker_ports.clone(),
+            (Some(asked), None) => asked.clone(),
             (None, None) => Ranges::of(9092..=10092),
         };
-        let offered =
-            before.filter(|before| before.broker_ports == broker_ports).and_then(|b| b.offered.clone());
-        Ok(Self {
+        let settings = Self {
             version: VERSION,
             brokers: up.brokers.or(brokers).or(before.map(|b| b.brokers)).unwrap_or(3),
             heap_mb: up.heap.or(heap).or(before.map(|b| b.heap_mb)).unwrap_or(256),
@@ -93,9 +96,43 @@ impl Settings {
             agent_port: port(up.agent_port, before.map(|b| b.agent_port), 5051),
             api_port: port(up.api_port.or(api), before.map(|b| b.api_port), 8080),
             broker_ports,
-            offered,
+            offered: before.and_then(|before| before.offered.clone()),
             memory: before.and_then(|before| before.memory),
-        })
+        };
+        wrong.extend(settings.clashes());
+        if wrong.is_empty() { Ok(settings) } else { Err(wrong) }
+    }
+
+    /// The ports of the cluster's own parts, with what each is for and the flag that sets it.
+    pub fn own_ports(&self) -> [(u16, &'static str, &'static str); 4] {
+        [
+            (self.zookeeper_port, "ZooKeeper", "--zookeeper-port"),
+            (self.master_port, "the Mesos master", "--master-port"),
+            (self.agent_port, "the Mesos agent", "--agent-port"),
+            (self.api_port, "the REST API", "--api-port"),
+        ]
+    }
+
+    /// Ports that two want. Those still to be chosen (0) are chosen apart.
+    fn clashes(&self) -> Vec<String> {
+        let own = self.own_ports();
+        let mut clashes = Vec::new();
+        for (index, (port, what, flag)) in own.iter().enumerate().filter(|(_, own)| own.0 != 0) {
+            for (_, other, other_flag) in own[..index].iter().filter(|(other, ..)| other == port) {
+                clashes.push(format!(
+                    "port {port} is wanted for both {other} and {what}: set {other_flag} or {flag} to another"
+                ));
+            }
+            // At the first start they are kept out of what is offered.
+            if self.offered.as_ref().is_some_and(|offered| offered.ports.contains(*port)) {
+                clashes.push(format!(
+                    "port {port}, wanted for {what}, is one of those offered to brokers ({}): set {flag} to another, or forget \
+                     the data with --fresh",
+                    self.broker_ports
+                ));
+            }
+        }
+        clashes
     }
 
     /// Reads what the last start used; `None` before the first.
@@ -176,8 +213,24 @@ mod tests {
             let next = resolve(line, &[], Some(first.clone())).unwrap();
             assert_eq!((next.master_port, &next.offered), (4711, &first.offered), "{line}");
         }
-        // Other ports for brokers are another offer.
-        assert_eq!(resolve("--broker-ports 10-20", &[], Some(first)).unwrap().offered, None);
+        // Brokers that are placed keep their ports: an agent with others would not take its old data back.
+        let wrong = resolve("--broker-ports 10-20 --api-port 20001", &[], Some(first)).unwrap_err();
+        assert!(wrong[0].starts_with("--broker-ports 10-20 cannot replace 20000-20100, which"), "{wrong:?}");
+        assert!(wrong[1].starts_with("port 20001, wanted for the REST API, is one of those"), "{wrong:?}");
+        assert_eq!(wrong.len(), 2);
+    }
+
+    #[test]
+    fn a_port_serves_one_thing() {
+        let wrong = resolve("--api-port 5050 --agent-port 2181", &[], None).unwrap_err();
+        assert_eq!(
+            wrong,
+            [
+                "port 2181 is wanted for both ZooKeeper and the Mesos agent: set --zookeeper-port or --agent-port to another",
+                "port 5050 is wanted for both the Mesos master and the REST API: set --master-port or --api-port to another",
+            ]
+        );
+        assert!(resolve("--api-port 0 --agent-port 0", &[], None).is_ok());
     }
 
     #[test]

@@ -23,6 +23,7 @@ use super::{
     home::{Home, Part},
     java,
     memory::{self, Memory},
+    ports::Ranges,
     preflight::{self, Needs},
     progress::{self, News, Progress},
     screen::{Screen, eprint},
@@ -59,7 +60,7 @@ pub async fn run(up: &Up) -> anyhow::Result<ExitCode> {
         settings.memory = Memory::first(&environment, &configured, &settings);
     }
     let cluster = Cluster { home, settings, environment, programs: facts::programs()? };
-    let problems = obstacles(&cluster, &configured, up, has_data).await;
+    let problems = obstacles(&cluster, &configured, has_data).await?;
     if !problems.is_empty() {
         return Ok(refuse(&problems));
     }
@@ -99,7 +100,11 @@ fn load(home: &Home) -> anyhow::Result<Option<Settings>> {
 }
 
 /// Everything in the way of this start, as lines.
-async fn obstacles(cluster: &Cluster, configured: &Configured, up: &Up, has_data: bool) -> Vec<String> {
+async fn obstacles(
+    cluster: &Cluster,
+    configured: &Configured,
+    has_data: bool,
+) -> anyhow::Result<Vec<String>> {
     let Cluster { home, settings, environment, programs } = cluster;
     let source = distribution::source(environment).ok();
     let mut mistakes =
@@ -107,9 +112,15 @@ async fn obstacles(cluster: &Cluster, configured: &Configured, up: &Up, has_data
     mistakes.extend(memory::problem(environment, configured, settings));
     let artifacts = check::artifacts(source.as_ref(), programs);
     let effective = environment::of_scheduler(environment, configured, settings, &artifacts, home);
-    let needs = needs(&effective, has_data && !up.fresh);
-    let facts = facts::gather(settings, environment, home, programs, java::ask(environment).await, mistakes);
-    preflight::problems(&needs, &facts).iter().map(ToString::to_string).collect()
+    let needs = needs(&effective, has_data);
+    let placed = if has_data {
+        facts::placed(home).context("the agent's data is unreadable")?
+    } else {
+        Ranges::of([])
+    };
+    let java = java::ask(environment).await;
+    let facts = facts::gather(settings, environment, home, programs, &placed, java, mistakes);
+    Ok(preflight::problems(&needs, &facts).iter().map(ToString::to_string).collect())
 }
 
 /// What the scheduler will ask for. A value it will itself refuse counts as nothing here.

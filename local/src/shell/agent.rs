@@ -38,6 +38,8 @@ use tokio_util::sync::CancellationToken;
 pub use crate::agent::Options;
 use crate::agent::{Agent, Ended};
 
+pub use store::kept_resources;
+
 use super::Executors;
 use super::clock::Clock;
 use super::door::MasterDoor;

@@ -84,25 +84,18 @@ impl Store {
                     "resources": resources.iter().map(json::to_value).collect::<Vec<_>>(),
                     "operations": operations.iter().map(|o| json::to_value(&o.operation)).collect::<Vec<_>>(),
                 });
-                write_atomically(&self.resources(), all.to_string().as_bytes())
+                write_atomically(&resources_file(work_dir), all.to_string().as_bytes())
             }
         }
-    }
-
-    fn resources(&self) -> PathBuf {
-        self.work_dir.join("meta/resources/resources_and_operations.state")
     }
 
     /// Everything a former life left.
     pub(super) fn load(&self) -> io::Result<Recovered> {
         let mut recovered = Recovered::default();
-        if let Some(text) = read(&self.resources())? {
+        recovered.resources = kept_resources(&self.work_dir)?;
+        if let Some(text) = read(&resources_file(&self.work_dir))? {
             let all: Value = serde_json::from_slice(&text)?;
-            let list = |key: &str| all[key].as_array().cloned().unwrap_or_default();
-            for resource in list("resources") {
-                recovered.resources.push(json::from_value(&resource).map_err(io::Error::other)?);
-            }
-            for operation in list("operations") {
+            for operation in all["operations"].as_array().cloned().unwrap_or_default() {
                 let operation = json::from_value(&operation).map_err(io::Error::other)?;
                 recovered.operations.push(StoredOperation { operation });
             }
@@ -215,6 +208,21 @@ fn read_message<T: ReflectMessage + Default>(path: &Path) -> io::Result<Option<T
 }
 
 /// The file's content; `None` if there is no such file.
+fn resources_file(work_dir: &Path) -> PathBuf {
+    work_dir.join("meta/resources/resources_and_operations.state")
+}
+
+/// What is reserved by operation or persistent on the agent of this work directory; nothing if there was none yet.
+///
+/// # Errors
+/// If its file cannot be read.
+pub fn kept_resources(work_dir: &Path) -> io::Result<Vec<v1::Resource>> {
+    let Some(text) = read(&resources_file(work_dir))? else { return Ok(Vec::new()) };
+    let all: Value = serde_json::from_slice(&text)?;
+    let resources = all["resources"].as_array().cloned().unwrap_or_default();
+    resources.iter().map(|resource| json::from_value(resource).map_err(io::Error::other)).collect()
+}
+
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
