@@ -40,6 +40,8 @@ pub(super) struct Task {
     pub(super) grace: Duration,
     /// The last verdict that counted.
     pub(super) healthy: Option<bool>,
+    /// Whether somebody who ends the whole executor waits, whatever ended the task first.
+    pub(super) hurried: bool,
 }
 
 /// What happens before the JVM is started.
@@ -87,7 +89,14 @@ impl Task {
             (LABEL_CONFIG.to_owned(), contract.config_id.to_string()),
             (LABEL_GENERATION.to_owned(), contract.generation.to_string()),
         ];
-        Self { id, broker: contract.broker, labels, grace: grace.unwrap_or(DEFAULT_GRACE), healthy: None }
+        Self {
+            id,
+            broker: contract.broker,
+            labels,
+            grace: grace.unwrap_or(DEFAULT_GRACE),
+            healthy: None,
+            hurried: false,
+        }
     }
 
     pub(super) fn update(&self, state: TaskState, message: impl Into<String>) -> Update {

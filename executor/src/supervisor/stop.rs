@@ -53,7 +53,7 @@ impl Ending {
     }
 
     fn done(&self, now: Duration, task: Task, forgetting: usize) -> State {
-        let wait = if self.is_hurried() { ACKNOWLEDGE_BRIEFLY } else { ACKNOWLEDGE_WAIT };
+        let wait = if self.is_hurried() || task.hurried { ACKNOWLEDGE_BRIEFLY } else { ACKNOWLEDGE_WAIT };
         State::Done(Done { task: task.id, until: now + wait, acknowledged: false, forgetting })
     }
 }
@@ -96,7 +96,8 @@ pub(super) fn stop(
             )));
             State::Stopping { task, jvm, ending, phase: ask(now, grace, out) }
         }
-        State::Stopping { task, jvm, ending: first, phase } => {
+        State::Stopping { mut task, jvm, ending: first, phase } => {
+            task.hurried |= ending.is_hurried();
             let phase = match (phase, grace) {
                 (Phase::Asked { deadline, asked }, Some(grace)) if now + grace < deadline => {
                     out.push(Effect::Note(format!("{ending}: grace shortened to {} s", grace.as_secs_f64())));

@@ -317,6 +317,25 @@ fn shutdown_ends_everything_and_waits_only_briefly() {
     );
 }
 
+/// Whoever ends the executor while a KILL is under way does not wait for minutes, in whichever phase it comes.
+#[test]
+fn a_shutdown_during_a_kill_hurries_too() {
+    for hurry in [shutdown(), Event::Signalled("SIGTERM")] {
+        for before_exit in [true, false] {
+            let mut script = Script::at("stopping");
+            let mut events = vec![hurry.clone(), exited(How::Code(143))];
+            if !before_exit {
+                events.reverse();
+            }
+            events.extend([Event::Swept { left: 0 }, Event::Forgotten]);
+            events.into_iter().for_each(|event| script.on(event));
+            script.said.clear();
+            script.after(ACKNOWLEDGE_BRIEFLY, Event::Tick);
+            assert_eq!(script.said, "Exit(Unacknowledged)\n", "{hurry:?}, {before_exit}");
+        }
+    }
+}
+
 /// The agent's grace is a limit, and so is the task's own.
 #[test]
 fn shutdown_gives_no_more_than_the_task_s_own_grace() {
