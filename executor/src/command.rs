@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::launch::LaunchContract;
+use overrider::layer::is_secret;
 
 use crate::artifact::{Java, Kafka};
 
@@ -22,6 +23,20 @@ pub struct JvmCommand {
     pub arguments: Vec<String>,
     /// Its whole environment.
     pub environment: BTreeMap<String, String>,
+}
+
+impl JvmCommand {
+    /// The arguments for the log: values of system properties that look like secrets are hidden.
+    pub fn shown(&self) -> Vec<String> {
+        self.arguments.iter().map(|argument| shown(argument)).collect()
+    }
+}
+
+fn shown(argument: &str) -> String {
+    match argument.strip_prefix("-D").and_then(|property| property.split_once('=')) {
+        Some((key, _)) if is_secret(key) => format!("-D{key}=[hidden]"),
+        _ => argument.to_owned(),
+    }
 }
 
 /// `KAFKA_JVM_PERFORMANCE_OPTS` of Kafka 3.9's own `kafka-run-class.sh`.
@@ -52,7 +67,10 @@ pub fn command(
 ) -> JvmCommand {
     let heap = contract.heap_mb;
     let mut arguments = vec![format!("-Xms{heap}M"), format!("-Xmx{heap}M")];
-    arguments.extend(PERFORMANCE.map(str::to_owned));
+    // A JVM refuses two collectors, and the user's choice is the later one.
+    let collector = contract.jvm_options.iter().any(|option| chooses_collector(option));
+    let performance = PERFORMANCE.into_iter().filter(|option| !(collector && chooses_collector(option)));
+    arguments.extend(performance.map(str::to_owned));
     arguments.extend([
         "-XX:+ExitOnOutOfMemoryError".to_owned(),
         format!("-Xlog:gc*:file={LOGS}/gc.log:time,tags:filecount=4,filesize=16M"),
@@ -66,6 +84,11 @@ pub fn command(
     let inherited =
         INHERITED.iter().filter_map(|&name| Some((name.to_owned(), environment.get(name)?.clone())));
     JvmCommand { program: java.program.clone(), arguments, environment: inherited.collect() }
+}
+
+/// Whether an option chooses a garbage collector: `-XX:+UseSerialGC`, `-XX:+UseZGC` …
+fn chooses_collector(option: &str) -> bool {
+    option.strip_prefix("-XX:+Use").is_some_and(|name| name.ends_with("GC"))
 }
 
 /// The logging configuration (log4j 1, all that Kafka before 4.0 reads): the main log on stdout only, and the busy
@@ -164,6 +187,36 @@ mod tests {
             }
         "#]]
         .assert_debug_eq(&command);
+    }
+
+    // D39
+    #[test]
+    fn the_users_collector_replaces_ours() {
+        let kafka = Kafka {
+            directory: "kafka_2.13-3.9.2".to_owned(),
+            scala: "2.13".to_owned(),
+            version: "3.9.2".to_owned(),
+            jars: Vec::new(),
+        };
+        let java = Java { program: "/usr/bin/java".into(), source: JavaSource::Path };
+        let contract = LaunchContract { jvm_options: vec!["-XX:+UseSerialGC".to_owned()], ..good() };
+        let command = command(&contract, &kafka, &java, &BTreeMap::new());
+        let collectors: Vec<_> =
+            command.arguments.iter().filter(|option| chooses_collector(option)).collect();
+        assert_eq!(collectors, ["-XX:+UseSerialGC"]);
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        for (argument, expect) in [
+            ("-Djavax.net.ssl.keyStorePassword=swordfish=1", "-Djavax.net.ssl.keyStorePassword=[hidden]"),
+            ("-Dapp.token=swordfish", "-Dapp.token=[hidden]"),
+            ("-Djava.awt.headless=true", "-Djava.awt.headless=true"),
+            ("-Dsecret", "-Dsecret"),
+            ("-XX:MaxInlineLevel=15", "-XX:MaxInlineLevel=15"),
+        ] {
+            assert_eq!(shown(argument), expect);
+        }
     }
 
     // D44

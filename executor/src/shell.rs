@@ -110,6 +110,7 @@ async fn serve(
     let mut children = signal(SignalKind::child())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let (inbox, mut events) = mpsc::channel(QUEUE);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -134,6 +135,8 @@ async fn serve(
             _ = children.recv() => shell.child_changed().into_iter().collect(),
             _ = terminate.recv() => vec![Event::Signalled("SIGTERM")],
             _ = interrupt.recv() => vec![Event::Signalled("SIGINT")],
+            // Unhandled it would end us at once, and the JVM with us by SIGKILL.
+            _ = hangup.recv() => vec![Event::Signalled("SIGHUP")],
             message = shell.agent.next() => shell.agent.events(message),
             Some(inbox) = events.recv() => vec![shell.take(inbox)],
             _ = ticks.tick() => vec![shell.swept().unwrap_or(Event::Tick)],
@@ -243,7 +246,7 @@ impl Shell {
         let forked = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let pid = fork::spawn(command, &self.sandbox)
             .map_err(|error| format!("cannot start {}: {error}", command.program.display()))?;
-        info!(%pid, program = %command.program.display(), arguments = ?command.arguments, "the JVM is started");
+        info!(%pid, program = %command.program.display(), arguments = ?command.shown(), "the JVM is started");
         self.family = Some(Family::new(pid));
         // Probes and checks speak the supervisor's language; one small task passes it on.
         let (events, mut received) = mpsc::channel(1);

@@ -52,7 +52,7 @@ pub(crate) fn contract(zookeeper: &str) -> LaunchContract {
         config_id: Uuid::from_u128(7),
         generation: 3,
         heap_mb: 256,
-        jvm_options: vec!["-Dlast=1".to_owned()],
+        jvm_options: vec!["-Dlast=1".to_owned(), "-Dkey.password=swordfish".to_owned()],
         volume: "data".to_owned(),
         metadata: Metadata::ZooKeeper { connect: zookeeper.to_owned() },
         listen_address: "127.0.0.1".to_owned(),

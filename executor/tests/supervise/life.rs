@@ -48,7 +48,14 @@ async fn launch_writes_the_files_and_starts_the_jvm_cleanly() {
     agent.update("the pid", |update| update.message().contains(pid.trim())).await;
 
     let args = executor.read("args");
-    for line in ["-Xms256M", "-Xmx256M", "-XX:+ExitOnOutOfMemoryError", "kafka.Kafka", "server.properties"] {
+    for line in [
+        "-Xms256M",
+        "-Xmx256M",
+        "-Dkey.password=swordfish",
+        "-XX:+ExitOnOutOfMemoryError",
+        "kafka.Kafka",
+        "server.properties",
+    ] {
         assert!(args.lines().any(|arg| arg == line), "{line} is not in {args}");
     }
     let environment = executor.read("env");

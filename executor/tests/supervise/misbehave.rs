@@ -155,14 +155,21 @@ async fn the_jvm_never_outlives_the_executor() {
 }
 
 #[tokio::test]
-async fn a_term_to_the_executor_stops_the_broker() {
+async fn a_signal_to_the_executor_stops_the_broker() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+        stops_the_broker(signal).await;
+    }
+}
+
+async fn stops_the_broker(signal: Signal) {
     let (mut executor, agent, _zookeeper) =
         running("trap 'echo > stopped; exit 143' TERM\necho $$ > pid\nwhile :; do sleep 0.1; done", 5.0)
             .await;
     executor.written("pid").await;
-    executor.signal(Signal::SIGTERM);
+    executor.signal(signal);
     let failed = agent.state(TaskState::TaskFailed).await;
-    assert!(failed.message().starts_with("executor ended by SIGTERM; the JVM exited with code 143 "));
+    let expect = format!("executor ended by {signal}; the JVM exited with code 143 ");
+    assert!(failed.message().starts_with(&expect), "{}", failed.message());
     assert_eq!(executor.read("stopped"), "\n");
     executor.end_well().await;
 }
