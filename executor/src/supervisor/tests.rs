@@ -8,6 +8,7 @@ use crate::contract::{Problems, tests::good};
 
 mod chance;
 mod illegal;
+mod shutdown;
 mod start;
 mod stop;
 
