@@ -5,7 +5,7 @@
 //! - looking at the machine: [`facts`], [`java`], [`holder`], [`distribution`], [`identity`], [`home`],
 //!   [`check`];
 //! - processes: [`child`] starts and ends one, [`supervisor`] keeps them running, [`sweep`] finds what is left,
-//!   [`stop`] ends them all in order, [`cluster`] is the loop around;
+//!   [`stop`] ends them all in order, [`cluster`] is the loop around, over [`signals`] among others;
 //! - commands: [`up`], [`configure`], [`status`], [`tool`].
 //!
 //! Every process is known by pid, start time and boot, so that a number in use again is never signalled.
@@ -36,6 +36,7 @@ pub mod preflight;
 pub mod progress;
 pub mod screen;
 pub mod settings;
+pub mod signals;
 pub mod status;
 pub mod stop;
 pub mod supervisor;

@@ -1,9 +1,8 @@
 //! The running cluster, from the first start to the last stop: one loop over signals, notices and progress.
 
-use std::{collections::BTreeMap, io, path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -18,6 +17,7 @@ use super::{
     progress::{self, News, Progress},
     screen::{Screen, eprint},
     settings::Settings,
+    signals::{Signals, Wish},
     stop,
     supervisor::{Notice, Supervisor, What},
     zookeeper,
@@ -39,42 +39,11 @@ pub struct Cluster {
     pub programs: PathBuf,
 }
 
-/// What a signal asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
-    /// Ctrl-C, `stop`, or a terminal that is closed.
-    Stop,
-    /// `configure`: restart the scheduler with changed settings.
-    Reload,
-}
-
-/// The signals that this process answers from now on.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-    reload: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-            reload: signal(SignalKind::user_defined1())?,
-        })
-    }
-
-    /// What somebody wants next.
-    async fn next(&mut self) -> Wish {
-        tokio::select! {
-            _ = self.interrupt.recv() => Wish::Stop,
-            _ = self.terminate.recv() => Wish::Stop,
-            _ = self.hangup.recv() => Wish::Stop,
-            _ = self.reload.recv() => Wish::Reload,
-        }
-    }
+/// Whether a start came to its end.
+enum Started {
+    Yes,
+    /// Somebody wants the cluster stopped.
+    No,
 }
 
 impl Cluster {
@@ -90,8 +59,9 @@ impl Cluster {
         own.save(&self.home.pid(Part::Supervisor))?;
         let (mut supervisor, mut notices) = Supervisor::new();
         let mut screen = Screen::new();
-        let result = match self.start(&mut supervisor, &mut screen).await {
-            Ok(()) => self.watch(&mut signals, &supervisor, &mut notices, screen).await,
+        let result = match self.start_or_stop(&mut signals, &mut supervisor, &mut screen).await {
+            Ok(Started::No) => Ok(ExitCode::SUCCESS),
+            Ok(Started::Yes) => self.watch(&mut signals, &supervisor, &mut notices, screen).await,
             Err(error) => Err(error),
         };
         supervisor.release();
@@ -116,6 +86,34 @@ impl Cluster {
         let _ = std::fs::remove_file(self.home.pid(Part::Supervisor));
         eprint(&format!("stopped; the data stays in {}", self.home.root().display()));
         result
+    }
+
+    /// Starts all parts, unless a signal says otherwise meanwhile: a download may take long.
+    async fn start_or_stop(
+        &self,
+        signals: &mut Signals,
+        supervisor: &mut Supervisor,
+        screen: &mut Screen,
+    ) -> anyhow::Result<Started> {
+        let mut reload = false;
+        {
+            let starting = self.start(supervisor, screen);
+            tokio::pin!(starting);
+            loop {
+                tokio::select! {
+                    started = &mut starting => break started?,
+                    wish = signals.next() => match wish {
+                        Wish::Stop => return Ok(Started::No),
+                        // The scheduler may have been started already, with the settings of before.
+                        Wish::Reload => reload = true,
+                    },
+                }
+            }
+        }
+        if reload {
+            supervisor.reload();
+        }
+        Ok(Started::Yes)
     }
 
     async fn start(&self, supervisor: &mut Supervisor, screen: &mut Screen) -> anyhow::Result<()> {

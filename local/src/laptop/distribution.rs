@@ -165,6 +165,12 @@ fn unpack_file(archive: &Path, dir: &Path) -> io::Result<Option<PathBuf>> {
     let print = format!("{}-{}", meta.len(), meta.mtime());
     let kept = dir.join(&print);
     if !kept.is_dir() {
+        // A start that was stopped meanwhile may have left some; only one start at a time is here.
+        for entry in fs::read_dir(dir)?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(".unpack") {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
         let beside = tempfile::Builder::new().prefix(".unpack").tempdir_in(dir)?;
         tar::Archive::new(flate2::read::GzDecoder::new(fs::File::open(archive)?)).unpack(beside.path())?;
         fs::rename(beside.keep(), &kept)?;
@@ -226,8 +232,10 @@ mod tests {
         let into = dir.path().join("kafka");
         let source = Source::File(tgz);
         assert_eq!(unpacked(&into), None);
+        fs::create_dir_all(into.join(".unpack-stopped/libs")).unwrap();
         let libs = unpack(&source, &into).await.unwrap();
         assert!(libs.ends_with("some-dir/libs"));
+        assert!(!into.join(".unpack-stopped").exists());
         assert_eq!(unpacked(&into), Some(libs.canonicalize().unwrap()));
         fs::write(libs.join("mark"), "").unwrap();
         assert!(unpack(&source, &into).await.unwrap().join("mark").exists());

@@ -171,6 +171,15 @@ pub fn farewell(cluster: &Cluster, connection: &Connected, errors: &[String]) {
     }
 }
 
+/// What a user needs to know who no longer waits for a cluster that comes up.
+pub fn goes_on(cluster: &Cluster) -> String {
+    let program = shorten(&cluster.programs.join("kafka-local"));
+    let data = shorten(cluster.home.root());
+    format!(
+        "the cluster goes on: `{program} stop --data {data}` ends it, `{program} status --data {data}` shows it"
+    )
+}
+
 fn commands(cluster: &Cluster, addresses: &[String]) -> Vec<String> {
     let program = |name: &str| shorten(&cluster.programs.join(name));
     let tool = |name: &str| {

@@ -28,6 +28,7 @@ use super::{
     progress::{self, News, Progress},
     screen::{Screen, eprint},
     settings::Settings,
+    signals::{Signals, Wish},
 };
 
 /// Memory of one executor, in MiB; measured, rounded up.
@@ -159,6 +160,8 @@ fn lock(home: &Home) -> anyhow::Result<Flock<File>> {
 /// Starts the supervisor as a process of its own and waits until the plan is complete.
 async fn detach(cluster: &Cluster, timeout: Duration) -> anyhow::Result<ExitCode> {
     let Cluster { home, settings, .. } = cluster;
+    // Before there is anything that goes on without this process.
+    let mut signals = Signals::new()?;
     let log = home.log(Part::Supervisor);
     let mut child = background(home, &log)?;
     let mut screen = Screen::new();
@@ -169,7 +172,13 @@ async fn detach(cluster: &Cluster, timeout: Duration) -> anyhow::Result<ExitCode
         tokio::select! {
             () = tokio::time::sleep_until(deadline) => {
                 screen.finish();
-                eprint(&format!("not Complete after {} s; the cluster goes on without me", timeout.as_secs()));
+                eprint(&format!("not Complete after {} s; {}", timeout.as_secs(), progress::goes_on(cluster)));
+                return Ok(ExitCode::FAILURE);
+            }
+            // Ctrl-C reaches this process alone: what it started is in a group of its own.
+            Wish::Stop = signals.next() => {
+                screen.finish();
+                eprint(&progress::goes_on(cluster));
                 return Ok(ExitCode::FAILURE);
             }
             () = tokio::time::sleep(LOOK) => {
