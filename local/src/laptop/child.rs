@@ -45,7 +45,7 @@ impl Spec {
             fs::rename(&path, path.with_extension("log.old"))?;
         }
         let log = OpenOptions::new().create(true).append(true).open(&path)?;
-        let child = Command::new(&self.program)
+        let mut child = Command::new(&self.program)
             .args(&self.arguments)
             .env_clear()
             .envs(&self.environment)
@@ -58,7 +58,12 @@ impl Spec {
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
         let ended = || io::Error::other("it ended at once");
         let identity = pid.and_then(Identity::of).ok_or_else(ended)?;
-        identity.save(&home.pid(self.part))?;
+        if let Err(error) = identity.save(&home.pid(self.part)) {
+            // Without its pid file nobody would ever stop it. Its end is all that can still be asked for here.
+            identity.signal_group(Signal::SIGKILL);
+            let _ = child.start_kill();
+            return Err(error);
+        }
         Ok((child, identity))
     }
 }
@@ -126,6 +131,26 @@ mod tests {
         assert_eq!(end(&identity, Duration::from_secs(20), &CancellationToken::new()).await, End::Gently);
         child.wait().await.unwrap();
         assert_eq!(Identity::running(&home.pid(Part::ZooKeeper)), None);
+    }
+
+    // D47: what no pid file names, `stop` would not find.
+    #[tokio::test]
+    async fn a_part_without_a_pid_file_does_not_live_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(&dir.path().join("d")).unwrap();
+        fs::create_dir(home.pid(Part::ZooKeeper)).unwrap();
+        let spec = Spec {
+            part: Part::ZooKeeper,
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".to_owned(), "/bin/sleep 60 & wait".to_owned()],
+            environment: [("MESOS_DIRECTORY".to_owned(), home.mesos().display().to_string())].into(),
+        };
+        spec.start(&home).unwrap_err();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !super::super::sweep::inside(&home.mesos()).is_empty() {
+            assert!(Instant::now() < deadline, "it lives on");
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     // D47: Ctrl-C stops everything; a second one does so now.

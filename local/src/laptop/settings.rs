@@ -1,6 +1,11 @@
 //! How a laptop cluster is started: flags, then the environment, then what the last start used, then defaults.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write},
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -156,11 +161,15 @@ impl Settings {
     }
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all, also when the machine loses its power.
 pub(super) fn write(file: &Path, content: &[u8]) -> io::Result<()> {
     let beside = file.with_extension("new");
-    fs::write(&beside, content)?;
-    fs::rename(&beside, file)
+    let mut new = fs::File::create(&beside)?;
+    new.write_all(content)?;
+    new.sync_all()?;
+    fs::rename(&beside, file)?;
+    // The new name is durable only with its directory.
+    file.parent().map_or(Ok(()), |dir| fs::File::open(dir)?.sync_all())
 }
 
 #[cfg(test)]
