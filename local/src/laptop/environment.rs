@@ -21,7 +21,7 @@ pub struct Configured(BTreeMap<String, Option<String>>);
 
 /// Set by `kafka-local` alone: with another value its scheduler would belong to another Mesos, another ZooKeeper or other
 /// data, or be looked for in the wrong place.
-const OURS: [&str; 5] =
+pub const OURS: [&str; 5] =
     ["MESOS_MASTER", "SCHEDULER_STATE_URI", "KAFKA_ZOOKEEPER_URI", "LISTEN_ADDRESS", "PORT1"];
 
 /// The values of [`OURS`].

@@ -91,8 +91,7 @@ impl Store {
 
     /// Everything a former life left.
     pub(super) fn load(&self) -> io::Result<Recovered> {
-        let mut recovered = Recovered::default();
-        recovered.resources = kept_resources(&self.work_dir)?;
+        let mut recovered = Recovered { resources: kept_resources(&self.work_dir)?, ..Recovered::default() };
         if let Some(text) = read(&resources_file(&self.work_dir))? {
             let all: Value = serde_json::from_slice(&text)?;
             for operation in all["operations"].as_array().cloned().unwrap_or_default() {
