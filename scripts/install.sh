@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs what building and running needs and this machine has not: a C toolchain, Java, Maven, Python, Rust.
+# Installs what building, running and testing needs and this machine has not: a C toolchain, Java, Maven, Python, ps, Rust.
 # Says what it installs and how; does nothing, and needs no network and no root, where everything is there.
 #
 #   scripts/install.sh
 set -euo pipefail
 
 say() { echo "install: $*" >&2; }
+fail() { say "$*"; exit 1; }
 has() { command -v "$1" >/dev/null; }
 has_java() { # The feature number: 17 of "17.0.15", 8 of "1.8.0_392".
   has "${JAVA_HOME:+$JAVA_HOME/bin/}java" &&
@@ -16,24 +17,35 @@ first_of() { # The first of these packages that this release of Debian or Ubuntu
   for package; do apt-cache show "$package" >/dev/null 2>&1 && echo "$package" && return; done
 }
 
+here=$(cd "${BASH_SOURCE[0]%/*}" && pwd)
+# Class paths, options of JVMs and file:// URIs are made of paths in here.
+[[ $here != *[[:space:]]* ]] || fail "${here%/scripts} has a blank in it, which Kafka's tools do not stand: move the checkout"
+
 missing=()
 has cc && has c++ && has make || missing+=(build-essential)
 has mvn || missing+=(maven)
 has python3 || missing+=(python3)
+has ps || missing+=(procps)
 has_java || missing+=(java)
 has_cargo || missing+=(rust)
 ((${#missing[@]})) || exit 0
 
 say "missing: ${missing[*]}"
-has apt-get || { say "this is not Debian or Ubuntu: please install them yourself (Java from 17 on, Rust by rustup)"; exit 1; }
+has apt-get || fail "this is not Debian or Ubuntu: please install them yourself (Java from 17 on, Rust by rustup)"
 as_root=()
-((EUID == 0)) || as_root=(sudo)
+if ((EUID != 0)); then
+  has sudo || fail "installing needs root and there is no sudo: run $here/install.sh as root, or have these installed"
+  as_root=(sudo)
+fi
 "${as_root[@]}" apt-get update -qq
 packages=()
 for name in "${missing[@]}"; do
   case $name in
     java) packages+=("$(first_of openjdk-{17,21,25}-jre-headless default-jre-headless)") ;;
-    rust) packages+=("$(first_of rustup curl)") ;;
+    rust)
+      packages+=("$(first_of rustup curl)")
+      # Without them curl trusts nobody, and it only recommends them.
+      [[ ${packages[-1]} != curl ]] || packages+=(ca-certificates) ;;
     *) packages+=("$name") ;;
   esac
 done
@@ -45,4 +57,4 @@ if ! has_cargo && ! has rustup; then
   say "installing rustup into ~/.cargo"
   curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal --default-toolchain none >&2
 fi
-has_java || { say "java is still older than 17: set JAVA_HOME to the one just installed"; exit 1; }
+has_java || fail "java is still older than 17: set JAVA_HOME to the one just installed"

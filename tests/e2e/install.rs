@@ -34,8 +34,12 @@ impl Machine {
     }
 
     fn install(&self) -> Output {
+        self.run(&Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/install.sh"))
+    }
+
+    fn run(&self, script: &Path) -> Output {
         Command::new(self.bin().join("bash"))
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/install.sh"))
+            .arg(script)
             .env_clear()
             .env("PATH", self.bin())
             .env("HOME", self.0.path())
@@ -70,7 +74,7 @@ fn a_bare_machine_gets_everything() {
     let output = machine.install();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let asked = machine.asked();
-    for package in ["build-essential", "maven", "python3", "openjdk-21-jre-headless", "rustup"] {
+    for package in ["build-essential", "maven", "python3", "procps", "openjdk-21-jre-headless", "rustup"] {
         assert!(asked.contains(package), "{package} is missing in:\n{asked}");
         assert!(text(&output.stderr).contains(package), "said before it is done");
     }
@@ -79,7 +83,7 @@ fn a_bare_machine_gets_everything() {
 
 #[test]
 fn a_complete_machine_is_left_alone() {
-    let all = ["cc", "c++", "make", "mvn", "python3", "cargo"].map(|name| (name, ""));
+    let all = ["cc", "c++", "make", "mvn", "python3", "ps", "cargo"].map(|name| (name, ""));
     let machine = Machine::new(&[&all[..], &[("java", JAVA)]].concat());
     let output = machine.install();
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -88,7 +92,7 @@ fn a_complete_machine_is_left_alone() {
 
 #[test]
 fn an_old_java_is_replaced() {
-    let all = ["cc", "c++", "make", "mvn", "python3", "cargo"].map(|name| (name, ""));
+    let all = ["cc", "c++", "make", "mvn", "python3", "ps", "cargo"].map(|name| (name, ""));
     let old = ("java", "echo 'java version \"1.8.0_392\"' >&2");
     let apt = [old, ("apt-get", APT_GET), ("apt-cache", "exit 0"), ("sudo", "exec \"$@\"")];
     let machine = Machine::new(&[&all[..], &apt].concat());
@@ -101,12 +105,56 @@ fn an_old_java_is_replaced() {
     );
 }
 
+// An older release without a rustup package: curl brings it, and needs certificates to trust anyone.
+#[test]
+fn curl_comes_with_certificates() {
+    let all = ["cc", "c++", "make", "mvn", "python3", "ps"].map(|name| (name, ""));
+    let apt = [
+        ("java", JAVA),
+        ("apt-get", APT_GET),
+        ("apt-cache", "test \"$2\" = curl"),
+        ("sudo", "exec \"$@\""),
+        ("curl", ""),
+    ];
+    let machine = Machine::new(&[&all[..], &apt].concat());
+    let output = machine.install();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(machine.asked().contains("recommends curl ca-certificates"), "{}", machine.asked());
+}
+
+#[test]
+fn a_checkout_with_a_blank_in_its_path_is_refused() {
+    let machine = Machine::new(&[]);
+    let scripts = machine.0.path().join("my work/scripts");
+    fs::create_dir_all(&scripts).unwrap();
+    let script = scripts.join("install.sh");
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/install.sh"), &script).unwrap();
+    let output = machine.run(&script);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("/my work has a blank in it") && said.contains("move the checkout"), "{said}");
+}
+
+#[test]
+fn a_missing_sudo_is_said() {
+    // As root there is nothing to be said.
+    let machine = Machine::new(&[("apt-get", APT_GET), ("apt-cache", APT_CACHE), ("rustup", "")]);
+    let output = machine.install();
+    let said = text(&output.stderr);
+    if nix::unistd::geteuid().is_root() {
+        assert!(output.status.success(), "{said}");
+    } else {
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said.contains("there is no sudo") && said.contains("as root"), "{said}");
+    }
+}
+
 #[test]
 fn another_system_is_told_what_to_do() {
     let machine = Machine::new(&[]);
     let output = machine.install();
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stderr);
-    assert!(said.contains("missing: build-essential maven python3 java rust"), "{said}");
+    assert!(said.contains("missing: build-essential maven python3 procps java rust"), "{said}");
     assert!(said.contains("not Debian or Ubuntu"), "{said}");
 }
