@@ -55,19 +55,19 @@ async fn nothing_acknowledged_is_lost() {
     let after = running_tasks(&cluster).await;
     assert_ne!(after[1], tasks[1]);
     assert_eq!((after[0], after[2]), (tasks[0], tasks[2]));
-    let tasks = after;
+    let (first_tasks, tasks) = (tasks, after);
 
     agent_killed(&cluster).await;
     journal.goes_on(500).await;
     assert_eq!(running_tasks(&cluster).await, tasks, "task ids are the same");
     assert_eq!(cluster.jvms(), jvms, "no broker was restarted");
 
-    assert_eq!(
-        cluster.sandboxes().len(),
-        4,
-        "only the killed broker was launched again: {:?}",
-        cluster.sandboxes()
-    );
+    // An ended executor's sandbox may be gone already: agents clean up sooner where the disk is full.
+    let known: Vec<_> = first_tasks.iter().chain(&tasks).map(TaskId::to_string).collect();
+    for sandbox in cluster.sandboxes() {
+        let launched = known.iter().any(|task| sandbox.to_string_lossy().contains(task));
+        assert!(launched, "only the killed broker was launched again: {}", sandbox.display());
+    }
 
     // Every acknowledged record is there, once and in its order.
     let acknowledged = journal.finish();
