@@ -9,7 +9,8 @@ use super::ports::Ranges;
 /// A Kafka cluster on this machine: ZooKeeper, an embedded Mesos, the scheduler and, through offers, real brokers.
 ///
 /// Every setting of the service (BROKER_COUNT, KAFKA_OVERRIDE_..., and so on) that stands in the environment reaches
-/// the scheduler. Data stays in the data directory and the next start picks it up.
+/// the scheduler, but for those that say where this cluster itself is (MESOS_MASTER, SCHEDULER_STATE_URI,
+/// KAFKA_ZOOKEEPER_URI, LISTEN_ADDRESS). Data stays in the data directory and the next start picks it up.
 #[derive(Debug, Parser)]
 #[command(name = "kafka-local", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
