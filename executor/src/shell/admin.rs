@@ -165,7 +165,9 @@ mod tests {
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.unwrap();
         assert!(answer.ends_with("pong"), "{answer}");
-        assert!(asked.elapsed() >= HEAD, "it was served beside {CONNECTIONS} others");
+        let waited = asked.elapsed();
+        assert!(waited >= HEAD, "it was served beside {CONNECTIONS} others");
+        assert!(waited < LIFE, "silence was borne for {waited:?}");
         for socket in &mut silent {
             let mut rest = Vec::new();
             socket.read_to_end(&mut rest).await.unwrap();

@@ -45,7 +45,14 @@ fn a_sweep_kills_the_group_even_if_it_sees_nobody() {
     let mut family = Family::new(Pid::from_raw(child.id().cast_signed()));
     family.sweep();
     assert_eq!(family.swept_in(Path::new("/nowhere")), None);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // In time or not, it does not outlive us; its end is the first that came.
+    let _may_have_ended = child.kill();
     let status = child.wait().unwrap();
+    assert!(Instant::now() < deadline, "the sweep did not end it");
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
 }
 
