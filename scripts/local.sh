@@ -12,6 +12,12 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export KAFKA_LOCAL_DATA=${KAFKA_LOCAL_DATA:-$root/.kafka-local}
 program=${CARGO_TARGET_DIR:-$root/target}/debug/kafka-local
 
+# Help needs neither an installation nor a build.
+if [[ " $* " =~ \ (-h|--help)\  ]]; then
+  [[ -x $program ]] && exec "$program" "$@"
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+  exit
+fi
 # A running cluster is looked after by the program that started it.
 if [[ ${1-} =~ ^(stop|status|configure|tool)$ && -x $program ]]; then
   exec "$program" "$@"

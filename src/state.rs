@@ -266,8 +266,8 @@ fn follow(
         let words = if task.message.is_empty() { String::new() } else { format!(": {}", task.message) };
         effects.notes.push(format!("broker {id}: task {} is {}{words}", task.id, state.as_str_name()));
     }
-    // An end that we asked for is no failure.
-    if task.condition.is_ended() && !task.stopping {
+    // An end that somebody asked for is no failure: a roll, or an agent that was stopped.
+    if task.condition.is_ended() && !task.stopping && state != TaskState::TaskKilled {
         broker.failures = broker.failures.again(task.launched_at, now);
     }
     let claim = broker.home.as_mut().filter(|home| home.hold == Hold::Claimed);

@@ -107,6 +107,19 @@ fn repeated_ends_wait_longer_and_longer() {
     assert!(accepted(&world.offer("A-1", home)).is_some());
 }
 
+// An end that somebody asked for earns no delay: a laptop stopped and started again must not look like failures.
+#[test]
+fn a_killed_broker_has_not_failed() {
+    let mut world = World::new("BROKER_COUNT=1");
+    world.subscribe();
+    let home = home_in_offer(&world.offer("A-1", plenty()));
+    for _ in 0..3 {
+        world.run(0);
+        world.status(world.task(0), TaskState::TaskKilled);
+        assert!(accepted(&world.offer("A-1", home.clone())).is_some(), "{:?}", world.messages());
+    }
+}
+
 // dks #374: a live task that is not its broker's current one is killed, never adopted, and again until it is dead.
 #[test]
 fn a_zombie_is_killed() {
