@@ -29,7 +29,7 @@ pub struct Cleaning {
     pub remarks: Vec<String>,
 }
 
-/// Returns what the offer holds of released homes, and forgets those it shows to be gone.
+/// Returns what the offer holds of released homes, and says what it leaves alone.
 pub fn clean(stored: &mut Stored, offer: &v1::Offer, pool: &mut Pool) -> Cleaning {
     let mut cleaning = Cleaning::default();
     let agent = &offer.agent_id.value;

@@ -31,6 +31,7 @@ use crate::{
 /// How long an offer that fits nobody is refused. REVIVE forgets it when somebody new needs one, and resources that
 /// come free are offered in spite of it (mesos-v1-http 3.4).
 const REFUSE_SECS: f64 = 600.0;
+
 /// Decides what follows from the state, and answers the offers at hand.
 pub fn decide(
     state: &mut State,
