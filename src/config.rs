@@ -22,8 +22,8 @@ pub use cpus::{Cpus, InvalidCpus};
 pub use error::{Errors, ValidationError};
 pub use process::{CrashAt, LogFormat, Process, StateUri};
 pub use service::{
-    Artifacts, Brokers, DiskType, Executor, Framework, Health, Kafka, PhaseStrategy, Placement, Recovery,
-    Service,
+    Artifacts, Brokers, DiskType, Executor, Framework, Health, Kafka, Logs, Metrics, PhaseStrategy,
+    Placement, Recovery, Service, StatsdTags, SyslogFormat,
 };
 use variable::LATER;
 pub use variable::{Fallback, OnChange, VARIABLES, Variable, variables_help};

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use api::message::ToScheduler;
 use mesos::v1;
 
 /// Milliseconds since the Unix epoch. Comes in as an argument everywhere; the core reads no clock.
@@ -44,6 +45,8 @@ pub enum Event {
     Offers(Vec<v1::Offer>),
     /// A task's status, from its executor, its agent or the master.
     Update(Box<v1::TaskStatus>),
+    /// An executor says something, in MESSAGE.
+    Message(Box<ToScheduler>),
     /// An operator asks for a change.
     Command(Ticket, Command),
     /// Kafka as it is now; `Err` when it could not be asked.

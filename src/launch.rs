@@ -16,7 +16,7 @@ use mesos::{
 
 use crate::{
     broker::{Home, Task},
-    config::Service,
+    config::{self, Service},
     offer::{
         Placed,
         pool::{LABEL_BROKER, LABEL_HOME, LABEL_SERVICE},
@@ -25,6 +25,8 @@ use crate::{
 
 /// The volume's `container_path`: a plain name, as executors without an image need (D32, mesos-v1-http 7.2).
 pub const VOLUME: &str = "data";
+/// What the metrics agent's jar is called in the sandbox (D39).
+pub const METRICS_AGENT: &str = "metrics-agent.jar";
 /// How much longer than its broker's grace an executor may take to end (D36), in seconds.
 const EXECUTOR_MARGIN_SECS: u64 = 30;
 /// Names that Mesos' fetcher unpacks (mesos-v1-http 7.3).
@@ -159,8 +161,15 @@ fn command(service: &Service) -> v1::CommandInfo {
         output_file: (!packed).then(|| "kafka-executor".to_owned()),
         ..Default::default()
     };
-    let uris =
-        [executor, archive(&artifacts.kafka_uri)].into_iter().chain(artifacts.java_uri.as_ref().map(archive));
+    let agent = artifacts.metrics_agent_uri.as_ref().map(|value| v1::command_info::Uri {
+        extract: Some(false),
+        output_file: Some(METRICS_AGENT.to_owned()),
+        ..archive(value)
+    });
+    let uris = [executor, archive(&artifacts.kafka_uri)]
+        .into_iter()
+        .chain(artifacts.java_uri.as_ref().map(archive))
+        .chain(agent);
     // In an archive the program may lie in a directory; a shell finds it, and makes way for it.
     let (value, shell) = match packed {
         true => ("exec \"$(find . -maxdepth 3 -name kafka-executor -type f | head -n 1)\"", true),
@@ -195,7 +204,45 @@ pub fn contract(task: &Task, home: &Home, service: &Service) -> LaunchContract {
             Layer { name: "service default".to_owned(), properties: service.kafka_defaults() },
             Layer { name: "KAFKA_OVERRIDE".to_owned(), properties: service.kafka.overrides.clone() },
         ],
+        health: Some(health(&service.health)),
+        jvm_archive: service.brokers.jvm_archive,
+        jmx_port: service.brokers.jmx_port,
+        metrics_agent: service.artifacts.metrics_agent_uri.as_ref().map(|_| METRICS_AGENT.to_owned()),
+        metrics: metrics(&service.metrics),
+        logs: logs(&service.logs),
     }
+}
+
+fn health(health: &config::Health) -> launch::Health {
+    launch::Health {
+        enabled: health.enabled,
+        delay_secs: health.delay_secs,
+        interval_secs: health.interval_secs,
+        timeout_secs: health.timeout_secs,
+        grace_secs: health.grace_secs,
+        max_failures: health.max_failures,
+        topic: health.topic.clone(),
+    }
+}
+
+fn metrics(metrics: &config::Metrics) -> launch::Metrics {
+    let statsd = metrics.statsd_host.as_ref().map(|host| match host.contains(':') {
+        true => format!("[{host}]:{}", metrics.statsd_port),
+        false => format!("{host}:{}", metrics.statsd_port),
+    });
+    launch::Metrics { statsd, prefix: metrics.prefix.clone(), tags: metrics.tags }
+}
+
+fn logs(logs: &config::Logs) -> launch::Logs {
+    let syslog = logs.syslog_uri.as_ref().map(|uri| launch::Syslog {
+        uri: uri.clone(),
+        facility: logs.facility.clone(),
+        format: logs.format,
+        ca_file: logs.ca_file.clone(),
+        spool_mb: logs.spool_mb,
+        executor: logs.executor,
+    });
+    launch::Logs { syslog, sandbox_mb: logs.sandbox_mb }
 }
 
 /// Kafka's own check, as Mesos shows it; the executor knows it as its own and answers in process (D30).

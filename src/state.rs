@@ -160,6 +160,8 @@ impl State {
             }
             Event::Offers(offers) => return offers,
             Event::Update(status) => self.update(now, &status, effects),
+            // Nothing acts on one yet.
+            Event::Message(_) => {}
             Event::Command(_, command) => match command {},
             Event::Kafka(Ok(snapshot)) => {
                 self.kafka = Some(snapshot);

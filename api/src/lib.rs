@@ -2,6 +2,8 @@
 //!
 //! - [`ids`]: identifiers printed and parsed by more than one process;
 //! - [`launch`]: scheduler → executor, in `TaskInfo.data`;
+//! - [`message`]: between both while a task runs, in MESSAGE;
+//! - [`incident`]: what an executor tells of a JVM's end;
 //! - [`rest`]: bodies and errors of the REST API, scheduler → CLI;
 //! - [`client`]: the REST API from the other side.
 //!
@@ -11,5 +13,7 @@
 
 pub mod client;
 pub mod ids;
+pub mod incident;
 pub mod launch;
+pub mod message;
 pub mod rest;

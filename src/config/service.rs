@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Cpus;
 
+pub use api::launch::{StatsdTags, SyslogFormat};
+
 /// A whole, valid configuration of the service. Stored as JSON; a reader ignores what it does not know, and a field
 /// added later gets a `#[serde(default)]`, so that records of older and newer versions load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,12 @@ pub struct Service {
     pub phase_strategy: PhaseStrategy,
     /// Whether a step waits for its broker's partitions to be in sync (D18).
     pub rollout_wait_for_isr: bool,
+    /// Where metrics go (D23).
+    #[serde(default)]
+    pub metrics: Metrics,
+    /// Where logs go (D24, D44).
+    #[serde(default)]
+    pub logs: Logs,
 }
 
 /// Our identity at Mesos (D20, D35).
@@ -70,6 +78,16 @@ pub struct Brokers {
     pub kill_grace_secs: u64,
     /// Extra JVM options, after ours (D39).
     pub jvm_options: Vec<String>,
+    /// Whether a JVM starts from a class-data archive (D39).
+    #[serde(default = "yes")]
+    pub jvm_archive: bool,
+    /// Port of remote JMX; without it nothing listens (D39).
+    #[serde(default)]
+    pub jmx_port: Option<u16>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What each executor takes beside its broker (D32).
@@ -92,6 +110,9 @@ pub struct Artifacts {
     pub java_uri: Option<String>,
     /// Our executor.
     pub executor_uri: String,
+    /// An agent inside each broker's JVM that shows Kafka's own metrics (D39).
+    #[serde(default)]
+    pub metrics_agent_uri: Option<String>,
 }
 
 /// What Kafka itself is told.
@@ -106,7 +127,7 @@ pub struct Kafka {
 }
 
 /// When a running broker counts as ill (S-081 to S-086).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// Whether illness has consequences at all.
     pub enabled: bool,
@@ -120,6 +141,56 @@ pub struct Health {
     pub grace_secs: u64,
     /// So many consecutive failures end the broker.
     pub max_failures: u32,
+    /// The topic that a check produces to and fetches from; without it none does.
+    #[serde(default)]
+    pub topic: Option<String>,
+}
+
+/// Where metrics go (D23).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// The statsd server's host; the agent's own settings where it is absent.
+    pub statsd_host: Option<String>,
+    /// Its port.
+    pub statsd_port: u16,
+    /// What every name begins with.
+    pub prefix: String,
+    /// How a metric says whose it is.
+    pub tags: StatsdTags,
+}
+
+/// Where logs go (D24, D44).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logs {
+    /// The syslog server; nothing is shipped without it.
+    pub syslog_uri: Option<String>,
+    /// The facility's name.
+    pub facility: String,
+    /// The message format.
+    pub format: SyslogFormat,
+    /// PEM file on the agents with the authorities that `tls://` trusts.
+    pub ca_file: Option<String>,
+    /// How much may wait on an agent's disk, in MiB.
+    pub spool_mb: u32,
+    /// Whether the executor's own log is shipped too.
+    pub executor: bool,
+    /// How much the logs in a sandbox may take, in MiB; 0 leaves them alone.
+    pub sandbox_mb: u32,
+}
+
+impl Default for Logs {
+    /// What a configuration stored before logs were shipped asks for: nothing.
+    fn default() -> Self {
+        Self {
+            syslog_uri: None,
+            facility: "daemon".to_owned(),
+            format: SyslogFormat::Rfc5424,
+            ca_file: None,
+            spool_mb: 0,
+            executor: false,
+            sandbox_mb: 0,
+        }
+    }
 }
 
 /// What happens to a broker that does not come back (S-075 to S-078).

@@ -139,7 +139,14 @@ fn each_mistake_says_what_is_wrong_and_what_to_give_instead() {
         "KAFKA_URI=kafka.tgz",                   // D34
         "EXECUTOR_URI=",                         // D34
         "BROKER_JVM_OPTS=-Xmx1g",                // D39
-        "BROKER_STATSD_HOST=localhost",          // D23
+        "BROKER_JMX_PORT=9999",                  // D39
+        "BROKER_METRICS_AGENT_URI=jolokia.jar",  // D39
+        "BROKER_HEALTH_CHECK_TOPIC=a/b",         // S-081
+        "BROKER_STATSD_HOST=localhost:8125",     // D23
+        "BROKER_STATSD_PREFIX=a..b",             // D23
+        "BROKER_SYSLOG_URI=logs.example:514",    // D24
+        "BROKER_SYSLOG_FACILITY=kafka",          // D24
+        "BROKER_SYSLOG_CA_FILE=ca.pem",          // D24
         "API_TLS_CERT_FILE=/c.pem",              // D39
         "API_PORT=9092",                         // D32
         "KAFKA_SCHEDULER_CRASH_AT=sometimes",
@@ -287,7 +294,11 @@ fn a_change_costs_what_its_dearest_setting_costs() {
 /// Nothing stored escapes the comparison: whatever leaf differs, `diff` and the fingerprint see it.
 #[test]
 fn every_stored_leaf_takes_part_in_the_comparison() {
-    let base = service("JAVA_URI=file:///j.tgz");
+    let base = service(
+        "JAVA_URI=file:///j.tgz PLACEMENT_STRATEGY=NODE BROKER_JMX_PORT=9999 BROKER_STATSD_HOST=h \
+         BROKER_METRICS_AGENT_URI=file:///a.jar BROKER_SYSLOG_URI=udp://h:514 BROKER_SYSLOG_CA_FILE=/ca.pem \
+         BROKER_HEALTH_CHECK_TOPIC=health",
+    );
     assert_eq!(diff(&base, &base.clone()), Change::Unchanged);
     let json = serde_json::to_value(&base).unwrap();
     let mut leaves = Vec::new();
@@ -299,7 +310,9 @@ fn every_stored_leaf_takes_part_in_the_comparison() {
         *value = match (leaf.as_str(), &*value) {
             ("/brokers/listen_address", _) => "127.0.0.2".into(),
             ("/brokers/disk_type", _) => "MOUNT".into(),
-            ("/brokers/placement", _) => "NODE".into(),
+            ("/brokers/placement", _) => "ANY".into(),
+            ("/metrics/tags", _) => "dogstatsd".into(),
+            ("/logs/format", _) => "rfc3164".into(),
             ("/phase_strategy", _) => "STAGE".into(),
             ("/brokers/cpus" | "/executor/cpus", _) => "7".into(),
             (_, serde_json::Value::Bool(flag)) => (!flag).into(),

@@ -1,10 +1,11 @@
 //! The service's configuration out of the environment: one function per group of settings.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{
-    Artifacts, Brokers, Cpus, DiskType, Executor, Framework, Health, Kafka, PhaseStrategy, Placement,
-    Recovery, Service, overrides, process::is_host_port, read::Reader, redact,
+    Artifacts, Brokers, Cpus, DiskType, Executor, Framework, Health, Kafka, Logs, Metrics, PhaseStrategy,
+    Placement, Recovery, Service, StatsdTags, SyslogFormat, overrides, process::is_host_port, read::Reader,
+    redact,
 };
 
 /// A day in seconds: longer waits between checks are slips of the hand.
@@ -25,6 +26,8 @@ pub(super) fn service(reader: &mut Reader<'_>, env: &BTreeMap<String, String>) -
         recovery: recovery(reader),
         phase_strategy: phase_strategy(reader),
         rollout_wait_for_isr: reader.flag("ROLLOUT_WAIT_FOR_ISR"),
+        metrics: metrics(reader),
+        logs: logs(reader),
     }
 }
 
@@ -100,6 +103,8 @@ fn brokers(reader: &mut Reader<'_>) -> Brokers {
         listen_address: reader.address("BROKER_LISTEN_ADDRESS"),
         kill_grace_secs: reader.number("BROKER_KILL_GRACE_SEC", 1..=DAY),
         jvm_options: jvm_options(reader),
+        jvm_archive: reader.flag("BROKER_JVM_ARCHIVE"),
+        jmx_port: jmx_port(reader),
     };
     // S-019 has a heap of 500 in a memory of 512: nothing stricter than this may be asked.
     if brokers.heap_mb > brokers.mem_mb && reader.is_fine("BROKER_HEAP_MB") && reader.is_fine("BROKER_MEM") {
@@ -110,6 +115,22 @@ fn brokers(reader: &mut Reader<'_>) -> Brokers {
         );
     }
     brokers
+}
+
+/// It is not reserved at Mesos: a diagnostic port that only an operator knows of.
+fn jmx_port(reader: &mut Reader<'_>) -> Option<u16> {
+    const NAME: &str = "BROKER_JMX_PORT";
+    reader.given(NAME)?;
+    let port: u16 = reader.number(NAME, 1..=u64::from(u16::MAX));
+    if !reader.optional("PLACEMENT_STRATEGY").is_some_and(|word| word.eq_ignore_ascii_case("NODE")) {
+        reader.error(NAME, "takes PLACEMENT_STRATEGY=NODE: two brokers of one agent would meet on it");
+    }
+    for other in ["BROKER_PORT", "API_PORT"] {
+        if reader.optional(other).and_then(|text| text.parse().ok()) == Some(port) && reader.is_fine(NAME) {
+            reader.error(NAME, format!("{port} is {other} too: they must differ"));
+        }
+    }
+    Some(port)
 }
 
 fn cpus(reader: &mut Reader<'_>, name: &str) -> Cpus {
@@ -158,6 +179,10 @@ fn artifacts(reader: &mut Reader<'_>) -> Artifacts {
         kafka_uri: uri(reader, "KAFKA_URI"),
         java_uri: reader.given("JAVA_URI").is_some().then(|| uri(reader, "JAVA_URI")),
         executor_uri: uri(reader, "EXECUTOR_URI"),
+        metrics_agent_uri: reader
+            .given("BROKER_METRICS_AGENT_URI")
+            .is_some()
+            .then(|| uri(reader, "BROKER_METRICS_AGENT_URI")),
     }
 }
 
@@ -203,6 +228,97 @@ fn health(reader: &mut Reader<'_>) -> Health {
         timeout_secs: reader.number("BROKER_HEALTH_CHECK_TIMEOUT_SEC", 1..=DAY),
         grace_secs: reader.number("BROKER_HEALTH_CHECK_GRACE_SEC", 0..=DAY),
         max_failures: reader.number("BROKER_HEALTH_CHECK_MAX_FAILURES", 1..=1000),
+        topic: health_topic(reader),
+    }
+}
+
+/// Kafka's own rule for topic names.
+fn health_topic(reader: &mut Reader<'_>) -> Option<String> {
+    const NAME: &str = "BROKER_HEALTH_CHECK_TOPIC";
+    let topic = reader.given(NAME)?;
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if topic.len() > 249 || [".", ".."].contains(&topic) || !topic.bytes().all(legal) {
+        reader.error(
+            NAME,
+            format!("{topic:?} is no topic name: write letters, digits, ., _ and -, at most 249"),
+        );
+    }
+    Some(topic.to_owned())
+}
+
+fn metrics(reader: &mut Reader<'_>) -> Metrics {
+    let host = reader.given("BROKER_STATSD_HOST");
+    if let Some(host) = host.filter(|host| !is_host(host)) {
+        reader.error("BROKER_STATSD_HOST", format!("{host:?} is no host: write a name or an IP address"));
+    }
+    const PREFIX: &str = "BROKER_STATSD_PREFIX";
+    let prefix = reader.given(PREFIX).or(reader.optional("FRAMEWORK_NAME")).unwrap_or_default();
+    let word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    };
+    if reader.given(PREFIX).is_some() && !prefix.split('.').all(word) {
+        reader.error(
+            PREFIX,
+            format!("{prefix:?} cannot begin a metric's name: write words of letters, digits, _ and -, separated by dots"),
+        );
+    }
+    Metrics {
+        statsd_host: host.map(str::to_owned),
+        statsd_port: reader.number("BROKER_STATSD_PORT", 1..=u64::from(u16::MAX)),
+        prefix: prefix.to_owned(),
+        tags: reader
+            .word("BROKER_STATSD_TAGS", &[("none", StatsdTags::None), ("dogstatsd", StatsdTags::Dogstatsd)]),
+    }
+}
+
+/// A host name or an IP address, an IPv6 one without brackets.
+fn is_host(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok()
+        || !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+}
+
+/// The facilities of RFC 5424, by the names that syslog configurations use.
+pub(super) const FACILITIES: [&str; 20] = [
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+    "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+];
+
+fn logs(reader: &mut Reader<'_>) -> Logs {
+    let facilities: Vec<_> = FACILITIES.iter().map(|name| (*name, *name)).collect();
+    let uri = reader.given("BROKER_SYSLOG_URI");
+    if let Some(uri) = uri {
+        check_syslog(reader, uri);
+    }
+    let ca_file = reader.given("BROKER_SYSLOG_CA_FILE");
+    if ca_file.is_some_and(|path| !path.starts_with('/')) {
+        reader.error("BROKER_SYSLOG_CA_FILE", "is no absolute path: it is read on the agents");
+    }
+    Logs {
+        syslog_uri: uri.map(str::to_owned),
+        facility: reader.word("BROKER_SYSLOG_FACILITY", &facilities).to_owned(),
+        format: reader.word(
+            "BROKER_SYSLOG_FORMAT",
+            &[("rfc5424", SyslogFormat::Rfc5424), ("rfc3164", SyslogFormat::Rfc3164)],
+        ),
+        ca_file: ca_file.map(str::to_owned),
+        spool_mb: reader.number("BROKER_SYSLOG_SPOOL_MB", 1..=1024 * 1024),
+        executor: reader.flag("BROKER_SYSLOG_EXECUTOR"),
+        sandbox_mb: reader.number("BROKER_SANDBOX_LOG_MB", 0..=MIB),
+    }
+}
+
+fn check_syslog(reader: &mut Reader<'_>, uri: &str) {
+    let fine = match uri.split_once("://") {
+        Some(("udp" | "tcp" | "tls", address)) => is_host_port(address),
+        Some(("unix", path)) => path.starts_with('/') && path.len() > 1,
+        _ => false,
+    };
+    if !fine {
+        let shown = redact::uri(uri);
+        reader.error(
+            "BROKER_SYSLOG_URI",
+            format!("{shown:?} is no syslog server: write udp://host:514, tcp://host:514, tls://host:6514 or unix:///dev/log"),
+        );
     }
 }
 

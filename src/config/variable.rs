@@ -103,6 +103,11 @@ const fn stored(
     Variable { name, kind, default, item, meaning, on_change, stored: Some(value) }
 }
 
+/// A word of a setting as it is stored, which is also how it is written.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
 use self::Fallback::{From, Is, Required, Unset};
 use self::OnChange::{GrowOnly, Refused, Relaunch, Reserved, Restart, Scheduler};
 
@@ -163,6 +168,11 @@ pub const VARIABLES: &[Variable] = &[
     stored("BROKER_JVM_OPTS", "options separated by spaces", Unset, Restart, |s| s.brokers.jvm_options.join(" "),
         "D39", "Extra options of each broker's JVM, after ours."),
 
+    stored("BROKER_JVM_ARCHIVE", "true or false", Is("true"), Restart, |s| s.brokers.jvm_archive.to_string(),
+        "D39", "Whether each broker's JVM starts from an archive of its own classes, which is made once and kept on its volume."),
+    stored("BROKER_JMX_PORT", "port", Unset, Restart, |s| s.brokers.jmx_port.map(|port| port.to_string()).unwrap_or_default(),
+        "D39", "Port of each broker's remote JMX, open to anybody who reaches it. Takes PLACEMENT_STRATEGY=NODE. Unset, nothing listens."),
+
     stored("EXECUTOR_CPUS", "decimal, three places at most", Is("0.1"), Reserved, |s| s.executor.cpus.to_string(),
         "D32", "Processors of each executor, beside its broker's."),
     stored("EXECUTOR_MEM", "MiB", Is("32"), Reserved, |s| s.executor.mem_mb.to_string(),
@@ -176,6 +186,9 @@ pub const VARIABLES: &[Variable] = &[
         "D34", "Archive of a JRE."),
     stored("EXECUTOR_URI", "URI that agents can fetch", Required, Relaunch, |s| s.artifacts.executor_uri.clone(),
         "D34", "The program kafka-executor, or an archive that holds it."),
+
+    stored("BROKER_METRICS_AGENT_URI", "URI that agents can fetch", Unset, Relaunch, |s| s.artifacts.metrics_agent_uri.clone().unwrap_or_default(),
+        "D39", "Jar of a Jolokia JVM agent, by which Kafka's own metrics are read. Unset, there are only those to be had without one."),
 
     stored("KAFKA_ZOOKEEPER_URI", "host:port, several separated by commas", Is("master.mesos:2181"), Refused, |s| s.kafka.zookeeper_uri.clone(),
         "S-070", "Kafka's ZooKeeper ensemble. Kafka lives below /dcos-service-<FRAMEWORK_NAME> there."),
@@ -194,6 +207,32 @@ pub const VARIABLES: &[Variable] = &[
         "S-085", "For this long after the delay, failed checks do not count."),
     stored("BROKER_HEALTH_CHECK_MAX_FAILURES", "1 to 1000", Is("3"), Restart, |s| s.health.max_failures.to_string(),
         "S-086", "So many failed checks in a row end the broker."),
+    stored("BROKER_HEALTH_CHECK_TOPIC", "topic name", Unset, Restart, |s| s.health.topic.clone().unwrap_or_default(),
+        "S-081", "Topic that each health check also produces to and fetches from, on a partition its broker leads. Unset, none does."),
+
+    stored("BROKER_STATSD_HOST", "host name or IP address", From("STATSD_UDP_HOST of the agent, if it has one"), Restart, |s| s.metrics.statsd_host.clone().unwrap_or_default(),
+        "D23", "The statsd server that executors send metrics to."),
+    stored("BROKER_STATSD_PORT", "port", Is("8125"), Restart, |s| s.metrics.statsd_port.to_string(),
+        "D23", "Its port."),
+    stored("BROKER_STATSD_PREFIX", "words separated by dots", From("<FRAMEWORK_NAME>"), Restart, |s| s.metrics.prefix.clone(),
+        "D23", "What the name of every metric begins with."),
+    stored("BROKER_STATSD_TAGS", "none or dogstatsd", Is("none"), Restart, |s| word(&s.metrics.tags),
+        "D23", "Whether the broker is part of a metric's name, or a tag as DogStatsD has them."),
+
+    stored("BROKER_SYSLOG_URI", "udp://host:514, tcp://, tls:// or unix:///dev/log", Unset, Restart, |s| s.logs.syslog_uri.clone().unwrap_or_default(),
+        "D24", "The syslog server that executors ship the brokers' logs to. Unset, logs stay in the sandboxes."),
+    stored("BROKER_SYSLOG_FACILITY", "facility, such as daemon or local0", Is("daemon"), Restart, |s| s.logs.facility.clone(),
+        "D24", "Under which facility."),
+    stored("BROKER_SYSLOG_FORMAT", "rfc5424 or rfc3164", Is("rfc5424"), Restart, |s| word(&s.logs.format),
+        "D24", "In which format; unix:// always speaks RFC 3164."),
+    stored("BROKER_SYSLOG_CA_FILE", "absolute path on the agents", From("the agents' own authorities"), Restart, |s| s.logs.ca_file.clone().unwrap_or_default(),
+        "D24", "PEM file of the authorities that tls:// trusts."),
+    stored("BROKER_SYSLOG_SPOOL_MB", "MiB", Is("64"), Restart, |s| s.logs.spool_mb.to_string(),
+        "D39", "How much of each broker's log may wait on its agent's disk while the server is away. What is beyond is dropped, and counted."),
+    stored("BROKER_SYSLOG_EXECUTOR", "true or false", Is("false"), Restart, |s| s.logs.executor.to_string(),
+        "D24", "Whether the executors' own logs go there too."),
+    stored("BROKER_SANDBOX_LOG_MB", "MiB; 0 = no limit", Is("256"), Restart, |s| s.logs.sandbox_mb.to_string(),
+        "D39", "How much all logs in a broker's sandbox may take together; the oldest are removed."),
 
     stored("ENABLE_REPLACEMENT", "true or false", Is("false"), Scheduler, |s| s.recovery.enable_replacement.to_string(),
         "S-075", "Whether a broker that does not come back is replaced without being asked. May cause data loss. true is not \
@@ -217,18 +256,6 @@ pub(super) const LATER: &[(&str, &str)] = &[
     ("API_JWT_ALGORITHM", "the REST API has no authentication yet"),
     ("API_TLS_CERT_FILE", "the REST API speaks plain HTTP only"),
     ("API_TLS_KEY_FILE", "the REST API speaks plain HTTP only"),
-    ("BROKER_JVM_ARCHIVE", "there is no class data archive yet"),
-    ("BROKER_JMX_PORT", "brokers open no JMX port yet"),
-    ("BROKER_METRICS_AGENT_URI", "brokers run without a metrics agent yet"),
-    ("BROKER_STATSD_HOST", "brokers send no metrics yet"),
-    ("BROKER_STATSD_PORT", "brokers send no metrics yet"),
-    ("BROKER_STATSD_PREFIX", "brokers send no metrics yet"),
-    ("BROKER_STATSD_TAGS", "brokers send no metrics yet"),
-    ("BROKER_SYSLOG_URI", "brokers ship no logs yet"),
-    ("BROKER_SYSLOG_FACILITY", "brokers ship no logs yet"),
-    ("BROKER_SYSLOG_FORMAT", "brokers ship no logs yet"),
-    ("BROKER_SYSLOG_SPOOL_MB", "brokers ship no logs yet"),
-    ("BROKER_SANDBOX_LOG_MB", "brokers' logs are not rotated yet"),
 ];
 
 /// The whole table as text, for `--variables` and `--help`.

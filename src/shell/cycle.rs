@@ -214,6 +214,7 @@ fn log_event(event: &Event) {
             let ids: Vec<_> = offers.iter().map(|offer| offer.id.value.as_str()).collect();
             tracing::debug!(?ids, "offers");
         }
+        Event::Message(message) => tracing::info!(?message, "message"),
         Event::Update(status) => tracing::debug!(
             task = status.task_id.value,
             state = status.state().as_str_name(),

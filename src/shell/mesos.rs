@@ -197,19 +197,30 @@ fn translate(event: v1::scheduler::Event) -> Option<Event> {
         }
         Type::Offers => Some(Event::Offers(event.offers?.offers)),
         Type::Update => Some(Event::Update(Box::new(event.update?.status))),
+        Type::Message => said(&event.message?),
         // Offers do not outlive the `handle` that brought them, so there is nothing left to rescind; inverse offers
-        // are advice that needs no answer; executors have nothing to say yet; and a FAILURE is followed by the
-        // updates of the tasks it concerns.
+        // are advice that needs no answer; and a FAILURE is followed by the updates of the tasks it concerns.
         Type::Rescind
         | Type::InverseOffers
         | Type::RescindInverseOffer
         | Type::UpdateOperationStatus
-        | Type::Message
         | Type::Failure
         | Type::Error
         | Type::Heartbeat
         | Type::Unknown => {
             tracing::debug!(kind = kind.as_str_name(), "an event the core does not need");
+            None
+        }
+    }
+}
+
+/// What an executor says, if this version knows it.
+fn said(message: &v1::scheduler::event::Message) -> Option<Event> {
+    match serde_json::from_slice(&message.data) {
+        Ok(said) => Some(Event::Message(Box::new(said))),
+        Err(error) => {
+            let executor = &message.executor_id.value;
+            tracing::warn!(executor, %error, "a MESSAGE that this version does not know: ignored");
             None
         }
     }

@@ -25,6 +25,12 @@ fn contract() -> LaunchContract {
             layer("service", "offsets.topic.replication.factor", "3"),
             layer("KAFKA_OVERRIDE_*", "log.retention.hours", "128"),
         ],
+        health: None,
+        jvm_archive: false,
+        jmx_port: None,
+        metrics_agent: None,
+        metrics: Metrics::default(),
+        logs: Logs::default(),
     }
 }
 
@@ -65,7 +71,20 @@ fn contract_on_the_wire() {
                 "log.retention.hours": "128"
               }
             }
-          ]
+          ],
+          "health": null,
+          "jvm_archive": false,
+          "jmx_port": null,
+          "metrics_agent": null,
+          "metrics": {
+            "statsd": null,
+            "prefix": "",
+            "tags": "none"
+          },
+          "logs": {
+            "syslog": null,
+            "sandbox_mb": 0
+          }
         }"#]]
     .assert_eq(&text);
     assert_eq!(serde_json::from_str::<LaunchContract>(&text).unwrap(), contract());

@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
 
-use api::{ids::BrokerId, launch::Layer};
+use api::{
+    ids::BrokerId,
+    launch::{Layer, Logs, Metrics},
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -28,6 +31,12 @@ pub(crate) fn good() -> LaunchContract {
             layer("default", &[("offsets.topic.replication.factor", "3")]),
             layer("service", &[("log.retention.hours", "100")]),
         ],
+        health: None,
+        jvm_archive: false,
+        jmx_port: None,
+        metrics_agent: None,
+        metrics: Metrics::default(),
+        logs: Logs::default(),
     }
 }
 

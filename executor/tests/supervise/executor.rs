@@ -11,7 +11,7 @@ use std::{
 
 use api::{
     ids::{BrokerId, TaskId},
-    launch::{LaunchContract, Layer, Metadata, VERSION},
+    launch::{LaunchContract, Layer, Logs, Metadata, Metrics, VERSION},
 };
 use mesos::v1::{self, TaskInfo};
 use nix::{
@@ -63,6 +63,12 @@ pub(crate) fn contract(zookeeper: &str) -> LaunchContract {
             name: "service".to_owned(),
             properties: [("ssl.key.password".to_owned(), "swordfish".to_owned())].into(),
         }],
+        health: None,
+        jvm_archive: false,
+        jmx_port: None,
+        metrics_agent: None,
+        metrics: Metrics::default(),
+        logs: Logs::default(),
     }
 }
 
