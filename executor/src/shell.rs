@@ -164,7 +164,7 @@ impl Shell {
     async fn act(&mut self, effect: Effect) -> Option<Event> {
         match effect {
             Effect::Update(update) => self.agent.update(update).await,
-            Effect::Prepare(contract) => self.prepare(contract),
+            Effect::Prepare(contract) => self.prepare(*contract),
             Effect::Look => {
                 if let Some(broker) = self.broker() {
                     self.send_later(async move { Event::Registration(broker.look().await) });

@@ -8,7 +8,7 @@ pub enum Effect {
     /// Tell the agent.
     Update(Update),
     /// Find the artifacts and write the files of this contract → `Prepared`.
-    Prepare(LaunchContract),
+    Prepare(Box<LaunchContract>),
     /// See who is registered under the broker's id → `Registration`.
     Look,
     /// Start the JVM, then probe its readiness and check its health until [`Effect::Rest`] → `Spawned`, then

@@ -32,7 +32,7 @@ pub(super) fn launch(now: Duration, state: State, launch: Launch, out: &mut Vec<
     };
     let task = Task::new(launch.task, &contract, launch.grace);
     out.push(Effect::Update(task.update(TaskState::Starting, "preparing the sandbox")));
-    out.push(Effect::Prepare(contract));
+    out.push(Effect::Prepare(Box::new(contract)));
     State::Preparing { task, step: Step::Files }
 }
 
