@@ -33,7 +33,7 @@ step format cargo fmt --all --check
 step clippy cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 step docs env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
 step members members
-step kafka scripts/fetch-kafka.sh
+for version in 3.9.2 2.8.2; do step kafka scripts/fetch-kafka.sh "$version"; done
 step build cargo build --locked --workspace --bins --quiet
 step tests tests
 step conformance scripts/conformance.sh

@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# Builds the Kafka distribution once and prints the path of its archive, the only line on stdout.
+# Builds a Kafka distribution once and prints the path of its archive, the only line on stdout.
 #
-#   scripts/fetch-kafka.sh [CACHE_DIR]     default: ${XDG_CACHE_HOME:-~/.cache}/kafka-mesos
+#   scripts/fetch-kafka.sh [VERSION [CACHE_DIR]]     default: 3.9.2, ${XDG_CACHE_HOME:-~/.cache}/kafka-mesos
 #
-# Maven brings the jars of scripts/kafka/pom.xml; they must be exactly those of scripts/kafka/libs.sha256. The archive
+# Maven brings the jars of scripts/kafka/pom.xml; they must be exactly those of scripts/kafka/VERSION.sha256. The archive
 # is the same byte for byte wherever it is built with the same tar and gzip, with one fixed time on every file: a JVM's
 # class archive is only valid while its jars' times stay as they were. Safe to run several times at once.
 set -euo pipefail
 
-name=kafka_2.13-3.9.2
+version=${1:-3.9.2}
+name=kafka_2.13-$version
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/kafka" && pwd)
-cache=${1:-${XDG_CACHE_HOME:-$HOME/.cache}/kafka-mesos}
+list=$here/$version.sha256
+cache=${2:-${XDG_CACHE_HOME:-$HOME/.cache}/kafka-mesos}
 say() { echo "fetch-kafka: $*" >&2; }
 fail() { say "$*"; exit 1; }
+[[ -f $list ]] || fail "no list of jars for Kafka $version: scripts/kafka/ has those of $(cd "$here" && echo *.sha256)"
 
 mkdir -p "$cache"
 cache=$(cd "$cache" && pwd)
@@ -21,7 +24,7 @@ exec 9>"$cache/.lock"
 flock 9
 
 # A kept archive: still the bytes that were written, and made from the list committed now.
-if [[ -f $tgz && -f $tgz.sha256 ]] && cmp -s "$here/libs.sha256" "$tgz.libs"; then
+if [[ -f $tgz && -f $tgz.sha256 ]] && cmp -s "$list" "$tgz.libs"; then
   (cd "$cache" && sha256sum --check --strict --status "$name.tgz.sha256") ||
     fail "$tgz is not what was built (SHA-256 differs); remove it and run this again"
   echo "$tgz"
@@ -33,19 +36,19 @@ work=$(mktemp -d "$cache/.build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 libs=$work/$name/libs
 say "fetching the jars of $name from Maven Central"
-mvn -q -B -Dstyle.color=never -f "$here/pom.xml" dependency:copy-dependencies -DoutputDirectory="$libs" 9>&- >&2 ||
+mvn -q -B -Dstyle.color=never -f "$here/pom.xml" -Dkafka.version="$version" dependency:copy-dependencies -DoutputDirectory="$libs" 9>&- >&2 ||
   fail "Maven could not fetch the jars (see above)"
 
 # Exactly the listed jars, and each of them unchanged.
-diff <(cut -d' ' -f3 "$here/libs.sha256" | LC_ALL=C sort) <(cd "$libs" && LC_ALL=C ls) >&2 ||
-  fail "the jars Maven brought (>) are not those of scripts/kafka/libs.sha256 (<)"
-(cd "$libs" && sha256sum --check --strict --quiet "$here/libs.sha256") >&2 ||
-  fail "a jar's SHA-256 is not the one in scripts/kafka/libs.sha256; a bad copy may lie in Maven's own cache (~/.m2)"
+diff <(cut -d' ' -f3 "$list" | LC_ALL=C sort) <(cd "$libs" && LC_ALL=C ls) >&2 ||
+  fail "the jars Maven brought (>) are not those of scripts/kafka/$version.sha256 (<)"
+(cd "$libs" && sha256sum --check --strict --quiet "$list") >&2 ||
+  fail "a jar's SHA-256 is not the one in scripts/kafka/$version.sha256; a bad copy may lie in Maven's own cache (~/.m2)"
 
 LC_ALL=C tar -C "$work" --sort=name --mtime=2025-01-01T00:00:00Z --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
   --format=ustar -cf - "$name" | gzip -n -1 >"$work/$name.tgz"
 (cd "$work" && sha256sum "$name.tgz" >"$name.tgz.sha256")
-cp "$here/libs.sha256" "$work/$name.tgz.libs"
+cp "$list" "$work/$name.tgz.libs"
 # Without its checksum an archive counts as absent, so a crash between these moves means one more build.
 rm -f "$tgz.sha256"
 mv "$work/$name.tgz" "$tgz"

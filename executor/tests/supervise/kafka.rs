@@ -1,12 +1,13 @@
 //! A real Kafka with a real ZooKeeper, from LAUNCH to KILL, through a crash of the JVM and one of the executor.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::TcpStream as Socket,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::OnceLock,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -22,40 +23,46 @@ use crate::{
     wait_for,
 };
 
-const TASK: &str = "broker-1__00000000-0000-0000-0000-000000000009";
+pub(crate) const TASK: &str = "broker-1__00000000-0000-0000-0000-000000000009";
 
-/// The distribution, unpacked once per archive and target directory.
-fn distribution() -> &'static Path {
-    static HOME: OnceLock<PathBuf> = OnceLock::new();
-    HOME.get_or_init(|| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/fetch-kafka.sh");
-        let fetched = Command::new(&script).stderr(Stdio::inherit()).output().unwrap();
-        assert!(fetched.status.success(), "{} must give the Kafka distribution", script.display());
-        let archive = PathBuf::from(String::from_utf8(fetched.stdout).unwrap().trim());
-        let sum = fs::read_to_string(archive.with_extension("tgz.sha256")).unwrap();
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kafka-{}", &sum[..12]));
-        if !home.exists() {
-            // Unpacked beside and renamed: nobody ever sees half of it.
-            let beside = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-            let tar = ["-xzf", archive.to_str().unwrap(), "--strip-components=1", "-C"];
-            assert!(Command::new("tar").args(tar).arg(beside.path()).status().unwrap().success());
-            if fs::rename(beside.path(), &home).is_ok() {
-                let _renamed_away = beside.keep();
-            }
+/// The line that runs unless a test says otherwise.
+pub(crate) const KAFKA: &str = "3.9.2";
+
+/// The distribution of Kafka `version`, unpacked once per archive and target directory.
+pub(crate) fn distribution(version: &str) -> PathBuf {
+    static HOMES: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut homes = HOMES.lock().unwrap_or_else(PoisonError::into_inner);
+    homes.entry(version.to_owned()).or_insert_with(|| unpack(version)).clone()
+}
+
+fn unpack(version: &str) -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/fetch-kafka.sh");
+    let fetched = Command::new(&script).arg(version).stderr(Stdio::inherit()).output().unwrap();
+    assert!(fetched.status.success(), "{} must give Kafka {version}", script.display());
+    let archive = PathBuf::from(String::from_utf8(fetched.stdout).unwrap().trim());
+    let sum = fs::read_to_string(archive.with_extension("tgz.sha256")).unwrap();
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kafka-{}", &sum[..12]));
+    if !home.exists() {
+        // Unpacked beside and renamed: nobody ever sees half of it.
+        let beside = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let tar = ["-xzf", archive.to_str().unwrap(), "--strip-components=1", "-C"];
+        assert!(Command::new("tar").args(tar).arg(beside.path()).status().unwrap().success());
+        if fs::rename(beside.path(), &home).is_ok() {
+            let _renamed_away = beside.keep();
         }
-        home
-    })
+    }
+    home
 }
 
 /// A ZooKeeper of one server, gone with its value, and with the test's thread.
-struct Ensemble {
+pub(crate) struct Ensemble {
     jvm: Child,
-    connect: String,
+    pub(crate) connect: String,
     _data: tempfile::TempDir,
 }
 
 impl Ensemble {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
         let port = free_port();
         // Short ticks allow short sessions: a session lives at least two.
@@ -66,7 +73,7 @@ impl Ensemble {
         fs::write(data.path().join("zoo.cfg"), config).unwrap();
         let jvm = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp"])
-            .arg(distribution().join("libs/*"))
+            .arg(distribution(KAFKA).join("libs/*"))
             .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
             .arg(data.path().join("zoo.cfg"))
             .stdin(Stdio::null())
@@ -86,16 +93,20 @@ impl Drop for Ensemble {
     }
 }
 
-/// An executor whose sandbox has the distribution, and this volume.
-fn executor(volume: &Path) -> Executor {
+/// An executor whose sandbox has a distribution, and this volume.
+pub(crate) fn executor(volume: &Path) -> Executor {
+    executor_of(KAFKA, volume)
+}
+
+pub(crate) fn executor_of(version: &str, volume: &Path) -> Executor {
     let executor = Executor::new();
     fs::remove_dir(executor.path("data")).unwrap();
     symlink(volume, executor.path("data")).unwrap();
-    symlink(distribution(), executor.path("kafka")).unwrap();
+    symlink(distribution(version), executor.path("kafka")).unwrap();
     executor
 }
 
-fn broker(ensemble: &Ensemble, overrides: &[(&str, &str)]) -> LaunchContract {
+pub(crate) fn broker(ensemble: &Ensemble, overrides: &[(&str, &str)]) -> LaunchContract {
     let mut contract = contract(&ensemble.connect);
     contract.jvm_options = vec!["-XX:TieredStopAtLevel=1".to_owned()];
     let properties = overrides.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
@@ -104,7 +115,7 @@ fn broker(ensemble: &Ensemble, overrides: &[(&str, &str)]) -> LaunchContract {
 }
 
 /// D30's check with a grace that covers a start on a loaded machine.
-async fn launched(executor: &mut Executor, contract: &LaunchContract) -> Agent {
+pub(crate) async fn launched(executor: &mut Executor, contract: &LaunchContract) -> Agent {
     let mut task = task(contract, 60.0);
     let mut check = health_check(contract);
     check.grace_period_seconds = Some(120.0);
@@ -114,7 +125,7 @@ async fn launched(executor: &mut Executor, contract: &LaunchContract) -> Agent {
     agent
 }
 
-fn label<'a>(status: &'a TaskStatus, name: &str) -> Option<&'a str> {
+pub(crate) fn label<'a>(status: &'a TaskStatus, name: &str) -> Option<&'a str> {
     status.labels.as_ref()?.labels.iter().find(|label| label.key == name)?.value.as_deref()
 }
 

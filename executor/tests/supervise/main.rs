@@ -7,6 +7,7 @@
 mod agent;
 mod executor;
 mod kafka;
+mod launch;
 mod life;
 mod misbehave;
 mod zookeeper;
