@@ -40,6 +40,40 @@ pub fn read(task_id: &str, data: &[u8]) -> Result<LaunchContract, Problems> {
     if problems.is_empty() { Ok(contract) } else { Err(Problems(problems)) }
 }
 
+/// All that stands in the way of a restart of task `task_id` in place, from `running` to `next` (D31): what is wrong with
+/// `next` itself, and what only a new task can change, since it is reserved, bound or fetched for the old one.
+pub fn restart(task_id: &str, running: Option<&LaunchContract>, next: &LaunchContract) -> Vec<String> {
+    if next.version > VERSION {
+        return vec![format!("it is of version {}, this executor reads up to {VERSION}", next.version)];
+    }
+    let mut problems = problems(task_id, next);
+    let Some(running) = running else { return problems };
+    let fixed = |contract: &LaunchContract| {
+        let Metadata::ZooKeeper { connect } = &contract.metadata;
+        [
+            ("service", contract.service.clone()),
+            ("broker", contract.broker.to_string()),
+            ("volume", contract.volume.clone()),
+            ("metadata", connect.clone()),
+            ("listen_address", contract.listen_address.clone()),
+            ("port", contract.port.to_string()),
+            ("api_port", contract.api_port.to_string()),
+        ]
+    };
+    for ((name, from), (_, to)) in fixed(running).into_iter().zip(fixed(next)) {
+        if from != to {
+            problems.push(format!("{name} cannot change in place, from {from:?} to {to:?}"));
+        }
+    }
+    match &next.metrics_agent {
+        Some(jar) if running.metrics_agent.as_ref() != Some(jar) => {
+            problems.push(format!("metrics_agent {jar:?} was not fetched for this task"));
+        }
+        _ => {}
+    }
+    problems
+}
+
 fn problems(task_id: &str, contract: &LaunchContract) -> Vec<String> {
     let mut problems = Vec::new();
     let mut require = |holds: bool, problem: String| {

@@ -25,7 +25,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use api::launch::LaunchContract;
+use api::launch::{Health, LaunchContract};
 use nix::sys::signal::Signal as Number;
 use tokio::{
     net::TcpListener,
@@ -40,7 +40,7 @@ use self::{
     admin::View,
     agent::Agent,
     broker::{Broker, chain},
-    prepare::{PrepareError, Prepared, prepare},
+    prepare::{Place, PrepareError, Prepared, prepare},
     process::Family,
     tail::Mark,
 };
@@ -54,13 +54,14 @@ const TICK: Duration = Duration::from_millis(100);
 /// What the tasks beside the loop send to it.
 enum Inbox {
     Event(Event),
-    Prepared(Result<Box<(Ready, TcpListener)>, String>),
+    Prepared(Result<Box<(Ready, Option<TcpListener>)>, String>),
 }
 
 /// All that a start needs.
 struct Ready {
     prepared: Prepared,
     broker: Arc<Broker>,
+    health: Option<Health>,
 }
 
 struct Shell {
@@ -71,8 +72,12 @@ struct Shell {
     agent: Agent,
     inbox: mpsc::Sender<Inbox>,
     view: watch::Sender<View>,
-    /// What a LAUNCH brought, once prepared.
+    /// What was prepared last and not started yet: a LAUNCH's, or that of a restart in place.
+    next: Option<Ready>,
+    /// What was started last.
     ready: Option<Ready>,
+    /// How often anything was prepared.
+    preparations: u32,
     /// The JVM, from its start until it is swept.
     family: Option<Family>,
     mark: Option<Mark>,
@@ -122,7 +127,9 @@ async fn serve(
         agent,
         inbox,
         view: watch::channel(View { state: "idle", check: None }).0,
+        next: None,
         ready: None,
+        preparations: 0,
         family: None,
         mark: None,
         watchers: JoinSet::new(),
@@ -171,7 +178,8 @@ impl Shell {
                 }
             }
             Effect::Spawn => return Some(Event::Spawned(self.spawn())),
-            Effect::Rest => self.watchers.abort_all(),
+            // Ends them all.
+            Effect::Rest => self.watchers = JoinSet::new(),
             Effect::Signal(signal) => {
                 if let Some(family) = &self.family {
                     let signal = if signal == Signal::Term { Number::SIGTERM } else { Number::SIGKILL };
@@ -193,6 +201,7 @@ impl Shell {
                     });
                 }
             }
+            Effect::Refuse(refusal) => self.agent.refuse(*refusal).await,
             Effect::Exit(code) => self.exit = Some(code),
             Effect::Note(text) => info!("{text}"),
             Effect::Warn(text) => warn!("{text}"),
@@ -201,10 +210,12 @@ impl Shell {
     }
 
     fn broker(&self) -> Option<Arc<Broker>> {
-        self.ready.as_ref().map(|ready| Arc::clone(&ready.broker))
+        // Both, where there are two, are the same broker at the same place.
+        self.next.as_ref().or(self.ready.as_ref()).map(|ready| Arc::clone(&ready.broker))
     }
 
     fn send_later(&mut self, event: impl Future<Output = Event> + Send + 'static) {
+        while self.others.try_join_next().is_some() {}
         let inbox = self.inbox.clone();
         self.others.spawn(async move {
             let _loop_has_ended = inbox.send(Inbox::Event(event.await)).await;
@@ -217,8 +228,10 @@ impl Shell {
             Inbox::Prepared(Ok(ready)) => {
                 let (ready, listener) = *ready;
                 let timeout = ready.prepared.session_timeout;
-                self.ready = Some(ready);
-                self.others.spawn(admin::serve(listener, self.view.subscribe()));
+                self.next = Some(ready);
+                if let Some(listener) = listener {
+                    self.others.spawn(admin::serve(listener, self.view.subscribe()));
+                }
                 Event::Prepared(Ok(timeout))
             }
             Inbox::Prepared(Err(problem)) => Event::Prepared(Err(problem)),
@@ -228,8 +241,13 @@ impl Shell {
     fn prepare(&mut self, contract: LaunchContract) {
         let (inbox, sandbox, environment) =
             (self.inbox.clone(), self.sandbox.clone(), self.environment.clone());
+        let place = match self.preparations {
+            0 => Place::Final,
+            number => Place::Staged { number },
+        };
+        self.preparations += 1;
         self.others.spawn(async move {
-            let result = make_ready(contract, sandbox, environment).await;
+            let result = make_ready(contract, place, sandbox, environment).await;
             let result = result.map(Box::new).map_err(|problems| problems.join("; "));
             let _loop_has_ended = inbox.send(Inbox::Prepared(result)).await;
         });
@@ -237,7 +255,11 @@ impl Shell {
 
     /// Starts the JVM and all that watches it.
     fn spawn(&mut self) -> Result<u32, String> {
-        let Some(Ready { prepared, broker }) = &self.ready else {
+        if let Some(next) = self.next.take() {
+            next.prepared.put_in_place(&self.sandbox).map_err(|error| chain(&error))?;
+            self.ready = Some(next);
+        }
+        let Some(Ready { prepared, broker, health }) = &self.ready else {
             return Err("nothing is prepared".to_owned());
         };
         let mark = tail::mark();
@@ -259,7 +281,10 @@ impl Shell {
             }
         });
         self.watchers.spawn(Arc::clone(broker).probe(forked, events.clone()));
-        if let Some(timing) = self.agent.health() {
+        self.view.send_modify(|view| view.check = None);
+        // The contract's wins: a restart brings it anew, the TaskInfo never changes (D31).
+        let timing = health.as_ref().map_or_else(|| self.agent.health(), wire::own_timing);
+        if let Some(timing) = timing {
             self.watchers.spawn(Arc::clone(broker).check(timing, mark, events, self.view.clone()));
         }
         Ok(pid.as_raw().unsigned_abs())
@@ -281,15 +306,21 @@ impl Shell {
     }
 }
 
-/// Files, artifacts and the admin endpoint's port; all problems at once.
+/// Files, artifacts and, at the first time, the admin endpoint's port; all problems at once.
 async fn make_ready(
     contract: LaunchContract,
+    place: Place,
     sandbox: PathBuf,
     environment: BTreeMap<String, String>,
-) -> Result<(Ready, TcpListener), Vec<String>> {
-    let listener = admin::listen(&contract).await;
+) -> Result<(Ready, Option<TcpListener>), Vec<String>> {
+    let listener = match place {
+        Place::Final => admin::listen(&contract).await.map(Some),
+        Place::Staged { .. } => Ok(None),
+    };
     let broker = Broker::new(&contract);
-    let prepared = tokio::task::spawn_blocking(move || prepare(&contract, &sandbox, &environment)).await;
+    let health = contract.health.clone();
+    let prepared =
+        tokio::task::spawn_blocking(move || prepare(&contract, place, &sandbox, &environment)).await;
     let prepared = match prepared {
         Ok(Ok(prepared)) => Ok(prepared),
         Ok(Err(problems)) => Err(problems.iter().map(|problem: &PrepareError| chain(problem)).collect()),
@@ -297,7 +328,7 @@ async fn make_ready(
     };
     match (prepared, broker, listener) {
         (Ok(prepared), Ok(broker), Ok(listener)) => {
-            Ok((Ready { prepared, broker: Arc::new(broker) }, listener))
+            Ok((Ready { prepared, broker: Arc::new(broker), health }, listener))
         }
         (prepared, broker, listener) => {
             let mut problems: Vec<String> = prepared.err().unwrap_or_default();

@@ -7,20 +7,26 @@
 //!                     │ (D38)                 │ Unhealthy, Exited
 //!                     │                       ▼                  ▼
 //!                     │ anything wrong     Stopping: TERM ─ deadline ─► KILL ─ Exited ─► sweep
-//!                     ▼                       │ Swept
-//!                    Done ◄───────────────────┘ terminal update; acknowledged ─► Exit
+//!                     ▼                       │ Swept                                │ Swept, and a restart
+//!                    Done ◄───────────────────┘ terminal update                      ▼
+//!                     │ acknowledged ─► Exit                      Preparing: the old registration, then Spawned …
 //! ```
+//!
+//! A restart in place (D31) is prepared while the JVM before goes on: what stands in its way is refused, and nothing has
+//! happened. Then that JVM is stopped like any other, and the next one started, all in the same task.
 //!
 //! It keeps:
 //! - one task per executor, and one terminal update per task, the last one sent;
 //! - no terminal update while a process of the broker's group may live: the home is free only then (D32);
 //! - a later KILL may shorten the grace, never extend it;
+//! - of two restarts the one of the higher generation wins, whichever comes last;
 //! - the executor leaves only once the agent has acknowledged the terminal update, or after a bounded wait.
 //!
 //! An event that has no meaning in a state changes nothing there: it was overtaken by another.
 
 mod effect;
 mod event;
+mod restart;
 mod start;
 mod state;
 mod stop;
@@ -28,7 +34,7 @@ mod stop;
 use std::time::Duration;
 
 pub use self::{
-    effect::{Effect, ExitCode, Reason, Signal, TaskState, Update},
+    effect::{Effect, ExitCode, Reason, Refusal, Signal, TaskState, Update},
     event::{End, Event, How, Launch, Registered},
 };
 use self::{state::State, stop::Ending};
@@ -90,6 +96,7 @@ impl Supervisor {
                 }
                 other => other,
             },
+            Event::Restart { task, contract } => restart::asked(state, task, contract, out),
             Event::Kill { task, grace } if state.task() == Some(&task) => {
                 self.stop(now, state, Ending::Killed, grace, out)
             }

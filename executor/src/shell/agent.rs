@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use api::message::{ToExecutor, ToScheduler};
 use healthcheck::policy::Timing;
 use mesos::{
     executor::{Client, Handle, Message, Options, OptionsError, Refused, Shutdown},
@@ -12,7 +13,7 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use super::wire;
-use crate::supervisor::{Event, ExitCode, Update};
+use crate::supervisor::{Event, ExitCode, Refusal, Update};
 
 /// Messages waiting for the loop; the client holds the stream back when it is full.
 const QUEUE: usize = 16;
@@ -86,10 +87,7 @@ impl Agent {
                 vec![Event::Kill { task: task_id.value, grace: kill_policy.as_ref().and_then(wire::grace) }]
             }
             Some(Message::Acknowledged { uuid, .. }) => self.settled(uuid),
-            Some(Message::Message(bytes)) => {
-                warn!(length = bytes.len(), "a MESSAGE that this version does not know: ignored");
-                vec![]
-            }
+            Some(Message::Message(bytes)) => said(&bytes).into_iter().collect(),
             Some(Message::Shutdown(reason)) => {
                 if reason == Shutdown::Asked {
                     info!("SHUTDOWN");
@@ -109,7 +107,8 @@ impl Agent {
             Some(Message::Refused(refused @ Refused::Subscribe { .. })) => {
                 error!("{refused}");
                 self.refused = true;
-                vec![self.shutdown(refused.to_string())]
+                // Nobody knows of us any more, so another may run in our place: at once, not gently.
+                vec![Event::Shutdown { reason: refused.to_string(), grace: Duration::ZERO }]
             }
         }
     }
@@ -146,7 +145,24 @@ impl Agent {
         }
     }
 
-    /// How to check the broker's health; `None`: not at all.
+    /// Tells the scheduler that a restart is not made. It asks again while it wants one, so a lost word does no harm.
+    pub(super) async fn refuse(&self, refusal: Refusal) {
+        let Refusal { task, config_id, generation, reason } = refusal;
+        warn!(%task, generation, reason, "a restart in place is refused");
+        self.tell(&ToScheduler::RestartRefused { task, config_id, generation, reason }).await;
+    }
+
+    async fn tell(&self, said: &ToScheduler) {
+        let told = match serde_json::to_vec(said) {
+            Ok(bytes) => self.handle.message(bytes).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = told {
+            warn!(error, "nobody hears this message");
+        }
+    }
+
+    /// How the TaskInfo wants the broker's health checked; `None`: not at all.
     pub(super) fn health(&self) -> Option<Timing> {
         self.health
     }
@@ -154,6 +170,21 @@ impl Agent {
     /// What `code` is for whoever reads exit codes, given what the agent said.
     pub(super) fn exit_code(&self, code: ExitCode) -> ExitCode {
         if self.refused { ExitCode::Refused } else { code }
+    }
+}
+
+/// What the scheduler says to us, if this version knows it.
+fn said(bytes: &[u8]) -> Option<Event> {
+    match serde_json::from_slice(bytes) {
+        Ok(ToExecutor::Restart { task, contract }) => {
+            info!(%task, generation = contract.generation, "MESSAGE: restart in place");
+            Some(Event::Restart { task, contract })
+        }
+        Ok(ToExecutor::IncidentStored { .. }) => None,
+        Err(error) => {
+            warn!(length = bytes.len(), %error, "a MESSAGE that this version does not know: ignored");
+            None
+        }
     }
 }
 

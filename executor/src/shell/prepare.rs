@@ -1,6 +1,11 @@
 //! Contract → files in the sandbox and a command to run.
 
-use std::{collections::BTreeMap, fs, io, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use api::launch::LaunchContract;
 use tracing::info;
@@ -14,9 +19,34 @@ use crate::{
 /// Kafka's own default of `zookeeper.session.timeout.ms`, in milliseconds.
 const SESSION_TIMEOUT_MS: u64 = 18_000;
 
+/// Where the files of a restart in place wait until the JVM before is gone.
+const STAGED: &str = "staged";
+
+/// Where the files are written.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// Where the JVM reads them: none runs yet.
+    Final,
+    /// Beside those of a JVM that runs, in a directory of their own.
+    Staged {
+        /// Tells it from earlier ones.
+        number: u32,
+    },
+}
+
+impl Place {
+    fn directory(self) -> PathBuf {
+        match self {
+            Self::Final => PathBuf::new(),
+            Self::Staged { number } => Path::new(STAGED).join(number.to_string()),
+        }
+    }
+}
+
 /// All that is needed to start the broker.
 #[derive(Debug)]
 pub(super) struct Prepared {
+    place: Place,
     pub(super) command: JvmCommand,
     /// Of the broker's ZooKeeper session.
     pub(super) session_timeout: Duration,
@@ -31,13 +61,43 @@ pub(super) enum PrepareError {
     Volume(String),
     #[error("cannot make the directory {LOGS}")]
     Logs(#[source] io::Error),
+    #[error("cannot make the directory {}", .0.display())]
+    Stage(PathBuf, #[source] io::Error),
     #[error(transparent)]
     Write(#[from] overrider::write::WriteError),
+}
+
+/// Files that were written and could not be moved.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot put {} into its place", .0.display())]
+pub(super) struct Misplaced(PathBuf, #[source] io::Error);
+
+impl Prepared {
+    /// Moves staged files to where the JVM reads them.
+    ///
+    /// # Errors
+    /// The first that cannot be moved.
+    pub(super) fn put_in_place(&self, sandbox: &Path) -> Result<(), Misplaced> {
+        let Place::Staged { number: own } = self.place else { return Ok(()) };
+        let staged = sandbox.join(self.place.directory());
+        let listed = |error| Misplaced(staged.clone(), error);
+        for entry in fs::read_dir(&staged).map_err(listed)? {
+            let entry = entry.map_err(listed)?;
+            let moved = fs::rename(entry.path(), sandbox.join(entry.file_name()));
+            moved.map_err(|error| Misplaced(entry.path(), error))?;
+        }
+        // Those of earlier restarts, which never came to be, go too.
+        for number in 1..=own {
+            let _none_is_fine = fs::remove_dir_all(sandbox.join(Place::Staged { number }.directory()));
+        }
+        Ok(())
+    }
 }
 
 /// Finds the artifacts and writes the files.
 pub(super) fn prepare(
     contract: &LaunchContract,
+    place: Place,
     sandbox: &Path,
     environment: &BTreeMap<String, String>,
 ) -> Result<Prepared, Vec<PrepareError>> {
@@ -47,12 +107,13 @@ pub(super) fn prepare(
         true => Ok(()),
         false => Err(PrepareError::Volume(contract.volume.clone())),
     };
-    let files = files(contract, sandbox);
+    let files = files(contract, place, sandbox);
     match (kafka, java, volume, files) {
         (Ok(kafka), Ok(java), Ok(()), Ok(())) => {
             let java_program = java.program.display().to_string();
             info!(kafka = %kafka.version, scala = %kafka.scala, java = java_program, source = ?java.source, "artifacts found");
             Ok(Prepared {
+                place,
                 command: command(contract, &kafka, &java, environment),
                 session_timeout: session_timeout(contract),
             })
@@ -64,14 +125,16 @@ pub(super) fn prepare(
     }
 }
 
-fn files(contract: &LaunchContract, sandbox: &Path) -> Result<(), PrepareError> {
+fn files(contract: &LaunchContract, place: Place, sandbox: &Path) -> Result<(), PrepareError> {
+    let directory = sandbox.join(place.directory());
+    fs::create_dir_all(&directory).map_err(|error| PrepareError::Stage(directory.clone(), error))?;
     let made = server_properties(contract);
-    overrider::write::write(&sandbox.join(SERVER_PROPERTIES), &made.bytes)?;
+    overrider::write::write(&directory.join(SERVER_PROPERTIES), &made.bytes)?;
     // S-122: what the service knows wins, and the log says what that is. Values of secrets are hidden.
     for change in made.changes {
         info!("server.properties: {change}");
     }
-    overrider::write::write(&sandbox.join(LOG4J_PROPERTIES), log4j_properties().as_bytes())?;
+    overrider::write::write(&directory.join(LOG4J_PROPERTIES), log4j_properties().as_bytes())?;
     fs::create_dir_all(sandbox.join(LOGS)).map_err(PrepareError::Logs)
 }
 

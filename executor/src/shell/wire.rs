@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::launch::LaunchContract;
+use api::launch::{Health, LaunchContract};
 use healthcheck::policy::Timing;
 use mesos::v1::{self, framework_info::capability, task_status};
 
@@ -49,6 +49,19 @@ pub(super) fn launch(task: &v1::TaskInfo) -> Launched {
 fn is_ours(check: &v1::HealthCheck, contract: &LaunchContract) -> bool {
     let http = check.http.as_ref();
     http.is_some_and(|http| http.port == u32::from(contract.api_port) && http.path() == HEALTH_PATH)
+}
+
+/// The contract's own timing; `None`: not at all.
+pub(super) fn own_timing(health: &Health) -> Option<Timing> {
+    let seconds = Duration::from_secs;
+    health.enabled.then(|| Timing {
+        enabled: true,
+        delay: seconds(health.delay_secs),
+        interval: seconds(health.interval_secs),
+        timeout: seconds(health.timeout_secs),
+        grace: seconds(health.grace_secs),
+        max_failures: health.max_failures,
+    })
 }
 
 /// S-082 to S-086 as D17 has them: Mesos counts the grace from the launch, we from the first check.
@@ -146,6 +159,22 @@ mod tests {
         assert!(launched.warnings.is_empty());
         assert_eq!(launched.launch.grace, Some(Duration::from_millis(1500)));
         assert_eq!(launch(&task(None)).health, None);
+    }
+
+    // D17, D31, S-081 to S-086: the contract's timing counts the grace from the delay on.
+    #[test]
+    fn the_contract_s_timing_is_taken_as_it_is() {
+        let health = Health {
+            enabled: true,
+            delay_secs: 15,
+            interval_secs: 10,
+            timeout_secs: 20,
+            grace_secs: 10,
+            max_failures: 3,
+            topic: None,
+        };
+        assert_eq!(own_timing(&health), Some(Timing::default()));
+        assert_eq!(own_timing(&Health { enabled: false, ..health }), None);
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! What the supervisor asks the shell to do.
 
-use api::launch::LaunchContract;
+use api::{ids::TaskId, launch::LaunchContract};
+use uuid::Uuid;
 
 /// One thing to do. Effects are carried out in order; those with an answer name the event that brings it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Tell the agent.
     Update(Update),
-    /// Find the artifacts and write the files of this contract → `Prepared`.
+    /// Find the artifacts and write the files of this contract, beside those in use if there are any → `Prepared`.
     Prepare(Box<LaunchContract>),
     /// See who is registered under the broker's id → `Registration`.
     Look,
-    /// Start the JVM, then probe its readiness and check its health until [`Effect::Rest`] → `Spawned`, then
+    /// Put the files prepared last into their place, start the JVM, then probe its readiness and check its health until [`Effect::Rest`] → `Spawned`, then
     /// `Session`, `Ready`, `Checked`, `Unhealthy`.
     Spawn,
     /// Stop probing and checking.
@@ -25,12 +26,27 @@ pub enum Effect {
         /// The ZooKeeper session it was registered under.
         session: i64,
     },
+    /// Tell the scheduler that a restart in place is not possible; the JVM goes on as it was (D31).
+    Refuse(Box<Refusal>),
     /// End this process.
     Exit(ExitCode),
     /// What an operator would tell a colleague.
     Note(String),
     /// Unexpected, and handled.
     Warn(String),
+}
+
+/// A restart that is not made, and why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Whose it was to be.
+    pub task: TaskId,
+    /// The configuration that was to run.
+    pub config_id: Uuid,
+    /// The restart generation that was to run.
+    pub generation: u64,
+    /// Why not, for the operator.
+    pub reason: String,
 }
 
 /// A signal to the group.

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use api::launch::LaunchContract;
+use api::{ids::TaskId, launch::LaunchContract};
 
 use crate::contract::Problems;
 
@@ -39,6 +39,13 @@ pub enum Event {
         reason: String,
         /// Whether it does not even answer: SIGTERM will hardly reach it either.
         silent: bool,
+    },
+    /// The scheduler wants the JVM restarted in the same task, with this contract (D31).
+    Restart {
+        /// Whose.
+        task: TaskId,
+        /// What is to run; not checked yet.
+        contract: Box<LaunchContract>,
     },
     /// The scheduler wants a task killed.
     Kill {

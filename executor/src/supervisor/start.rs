@@ -6,6 +6,7 @@ use super::{
     ACKNOWLEDGE_WAIT, REGISTRATION_MARGIN,
     effect::{Effect, Reason, TaskState, Update},
     event::{Launch, Registered},
+    restart,
     state::{Done, Jvm, State, Step, Task},
 };
 
@@ -27,13 +28,13 @@ pub(super) fn launch(now: Duration, state: State, launch: Launch, out: &mut Vec<
         Ok(contract) => contract,
         Err(problems) => {
             out.push(Effect::Update(Update::failed(&launch.task, problems.to_string())));
-            return done(now, launch.task);
+            return done(now, launch.task, 0);
         }
     };
-    let task = Task::new(launch.task, &contract, launch.grace);
+    let task = Task::new(launch.task, contract, launch.grace);
     out.push(Effect::Update(task.update(TaskState::Starting, "preparing the sandbox")));
-    out.push(Effect::Prepare(Box::new(contract)));
-    State::Preparing { task, step: Step::Files }
+    out.push(Effect::Prepare(task.contract.clone()));
+    State::Preparing { task, step: Step::Files { newer: None } }
 }
 
 pub(super) fn prepared(
@@ -42,15 +43,25 @@ pub(super) fn prepared(
     result: Result<Duration, String>,
     out: &mut Vec<Effect>,
 ) -> State {
-    let State::Preparing { task, step: Step::Files } = state else { return state };
+    let State::Preparing { mut task, step: Step::Files { newer } } = state else {
+        return restart::prepared(now, state, result, out);
+    };
     match result {
         Ok(session_timeout) => {
-            out.push(Effect::Look);
-            let until = now + session_timeout + REGISTRATION_MARGIN;
-            State::Preparing { task, step: Step::Registration { until, asking: true, shown: String::new() } }
+            if let Some(newer) = newer {
+                task.stage(newer, out);
+            }
+            look(now, task, session_timeout, out)
         }
         Err(problem) => fail(now, task, problem, out),
     }
+}
+
+/// All is prepared, and no JVM of ours runs: on to who is registered under our id.
+pub(super) fn look(now: Duration, task: Task, session_timeout: Duration, out: &mut Vec<Effect>) -> State {
+    out.push(Effect::Look);
+    let until = now + session_timeout + REGISTRATION_MARGIN;
+    State::Preparing { task, step: Step::Registration { until, asking: true, shown: String::new() } }
 }
 
 /// D38: nobody may hold the broker's id, nor its port, when its JVM starts, since it would exit at once.
@@ -58,11 +69,11 @@ pub(super) fn registration(now: Duration, state: State, found: Registered, out: 
     let State::Preparing { task, step: Step::Registration { until, shown, .. } } = state else {
         return state;
     };
-    let broker = task.broker;
+    let broker = task.broker();
     let (waiting, failed) = match found {
         Registered::Nobody => {
             out.push(Effect::Spawn);
-            return State::Preparing { task, step: Step::Spawn };
+            return State::Preparing { task, step: Step::Spawn { next: None } };
         }
         Registered::Listening { address } => (
             format!("waiting for {address}, the port of broker {broker}: something listens there"),
@@ -98,12 +109,16 @@ pub(super) fn spawned(
     out: &mut Vec<Effect>,
 ) -> State {
     match (state, result) {
-        (State::Preparing { task, step: Step::Spawn }, Ok(pid)) => {
+        (State::Preparing { task, step: Step::Spawn { next } }, Ok(pid)) => {
             let shown = format!("the JVM runs as process {pid}");
             out.push(Effect::Update(task.update(TaskState::Starting, &shown)));
-            State::Starting { task, jvm: Jvm { since: now, session: None }, shown }
+            let jvm = Jvm { since: now, session: None };
+            match next {
+                Some(next) => restart::begin(now, task, jvm, next, out),
+                None => State::Starting { task, jvm, shown },
+            }
         }
-        (State::Preparing { task, step: Step::Spawn }, Err(problem)) => fail(now, task, problem, out),
+        (State::Preparing { task, step: Step::Spawn { .. } }, Err(problem)) => fail(now, task, problem, out),
         // The task was stopped while the fork was under way: what came out of it must not live.
         (state, Ok(_)) => {
             out.push(Effect::Sweep);
@@ -117,7 +132,7 @@ pub(super) fn ready(state: State, result: Result<(), String>, out: &mut Vec<Effe
     let State::Starting { task, jvm, shown } = state else { return state };
     match result {
         Ok(()) => {
-            let message = format!("broker {} is registered and answers", task.broker);
+            let message = format!("broker {} is registered and answers", task.broker());
             out.push(Effect::Update(task.update(TaskState::Running, message)));
             State::Running { task, jvm }
         }
@@ -145,12 +160,12 @@ pub(super) fn checked(mut state: State, healthy: bool, message: String, out: &mu
     state
 }
 
-fn fail(now: Duration, task: Task, message: String, out: &mut Vec<Effect>) -> State {
+/// The end of a task that has no JVM.
+pub(super) fn fail(now: Duration, task: Task, message: String, out: &mut Vec<Effect>) -> State {
     out.push(Effect::Update(task.update(TaskState::Failed, message)));
-    done(now, task.id)
+    done(now, task.id, task.forgetting)
 }
 
-/// The end of a task whose JVM never started.
-fn done(now: Duration, task: String) -> State {
-    State::Done(Done { task, until: now + ACKNOWLEDGE_WAIT, acknowledged: false, forgetting: 0 })
+fn done(now: Duration, task: String, forgetting: usize) -> State {
+    State::Done(Done { task, until: now + ACKNOWLEDGE_WAIT, acknowledged: false, forgetting })
 }

@@ -9,7 +9,7 @@ use api::{
 
 use super::{
     DEFAULT_GRACE,
-    effect::{TaskState, Update},
+    effect::{Effect, TaskState, Update},
     stop::Ending,
 };
 
@@ -25,7 +25,7 @@ pub(super) enum State {
     /// The broker serves.
     Running { task: Task, jvm: Jvm },
     /// The JVM is being stopped, or has ended and is being swept up after.
-    Stopping { task: Task, jvm: Jvm, ending: Ending, phase: Phase },
+    Stopping { task: Task, jvm: Jvm, after: After, phase: Phase },
     /// The terminal update is sent.
     Done(Done),
 }
@@ -33,26 +33,53 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) id: String,
-    pub(super) broker: BrokerId,
-    /// What runs (D31).
-    pub(super) labels: Vec<(String, String)>,
+    /// What runs, or is about to.
+    pub(super) contract: Box<LaunchContract>,
+    /// What is being prepared for a restart, while whatever runs goes on.
+    pub(super) staging: Option<Staging>,
     /// Between SIGTERM and SIGKILL.
     pub(super) grace: Duration,
     /// The last verdict that counted.
     pub(super) healthy: Option<bool>,
     /// Whether somebody who ends the whole executor waits, whatever ended the task first.
     pub(super) hurried: bool,
+    /// How many [`Effect::Forget`](super::Effect::Forget) are not answered yet.
+    pub(super) forgetting: usize,
+}
+
+/// A restart whose [`Effect::Prepare`](super::Effect::Prepare) is not answered yet; a newer one waits for that.
+#[derive(Debug)]
+pub(super) struct Staging {
+    pub(super) contract: Box<LaunchContract>,
+    pub(super) newer: Option<Box<LaunchContract>>,
+}
+
+/// A restart that is prepared.
+#[derive(Debug)]
+pub(super) struct Next {
+    pub(super) contract: Box<LaunchContract>,
+    /// Of the new broker's ZooKeeper session.
+    pub(super) session_timeout: Duration,
+}
+
+/// What follows once the JVM is gone.
+#[derive(Debug)]
+pub(super) enum After {
+    /// The end of the task.
+    End(Ending),
+    /// Another JVM in the same task (D31).
+    Start(Next),
 }
 
 /// What happens before the JVM is started.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// Artifacts are found, files written.
-    Files,
+    /// Artifacts are found, files written. `newer`: a restart that was asked for meanwhile.
+    Files { newer: Option<Box<LaunchContract>> },
     /// Somebody may still be registered under our id. `asking`: an answer is on its way; `shown`: the last message.
     Registration { until: Duration, asking: bool, shown: String },
-    /// The fork is under way.
-    Spawn,
+    /// The fork is under way. `next`: a restart that was prepared meanwhile.
+    Spawn { next: Option<Next> },
 }
 
 #[derive(Debug)]
@@ -68,9 +95,8 @@ pub(super) enum Phase {
     Asked { deadline: Duration, asked: Duration },
     /// SIGKILL was sent.
     Forced,
-    /// The JVM is gone: how it ended, and the rest of its group is being swept. `forgetting`: how many
-    /// [`Effect::Forget`](super::Effect::Forget) are not answered yet.
-    Sweeping { report: String, forgetting: usize },
+    /// The JVM is gone: how it ended, and the rest of its group is being swept.
+    Sweeping { report: String },
 }
 
 #[derive(Debug)]
@@ -84,24 +110,48 @@ pub(super) struct Done {
 }
 
 impl Task {
-    pub(super) fn new(id: String, contract: &LaunchContract, grace: Option<Duration>) -> Self {
-        let labels = vec![
-            (LABEL_CONFIG.to_owned(), contract.config_id.to_string()),
-            (LABEL_GENERATION.to_owned(), contract.generation.to_string()),
-        ];
+    pub(super) fn new(id: String, contract: LaunchContract, grace: Option<Duration>) -> Self {
         Self {
             id,
-            broker: contract.broker,
-            labels,
+            contract: Box::new(contract),
+            staging: None,
             grace: grace.unwrap_or(DEFAULT_GRACE),
             healthy: None,
             hurried: false,
+            forgetting: 0,
         }
+    }
+
+    pub(super) fn broker(&self) -> BrokerId {
+        self.contract.broker
+    }
+
+    /// Prepares a restart, or remembers it until the one before is prepared.
+    pub(super) fn stage(&mut self, contract: Box<LaunchContract>, out: &mut Vec<Effect>) {
+        match &mut self.staging {
+            Some(staging) => staging.newer = Some(contract),
+            None => {
+                out.push(Effect::Prepare(contract.clone()));
+                self.staging = Some(Staging { contract, newer: None });
+            }
+        }
+    }
+
+    /// Asks for what the dead broker's session holds to be deleted (D38).
+    pub(super) fn forget(&mut self, session: i64, out: &mut Vec<Effect>) {
+        self.forgetting += 1;
+        out.push(Effect::Forget { session });
     }
 
     pub(super) fn update(&self, state: TaskState, message: impl Into<String>) -> Update {
         // Only an update of a running broker says what runs.
-        let labels = if state == TaskState::Running { self.labels.clone() } else { Vec::new() };
+        let labels = match state {
+            TaskState::Running => vec![
+                (LABEL_CONFIG.to_owned(), self.contract.config_id.to_string()),
+                (LABEL_GENERATION.to_owned(), self.contract.generation.to_string()),
+            ],
+            _ => Vec::new(),
+        };
         Update {
             task: self.id.clone(),
             state,
@@ -120,6 +170,7 @@ impl State {
             Self::Preparing { .. } => "preparing",
             Self::Starting { .. } => "starting",
             Self::Running { .. } => "running",
+            Self::Stopping { after: After::Start(_), .. } => "restarting",
             Self::Stopping { .. } => "stopping",
             Self::Done(_) => "done",
         }
@@ -133,6 +184,17 @@ impl State {
             | Self::Running { task, .. }
             | Self::Stopping { task, .. } => Some(&task.id),
             Self::Done(done) => Some(&done.task),
+        }
+    }
+
+    /// The task, unless it is ending or has ended.
+    pub(super) fn going_on(&mut self) -> Option<&mut Task> {
+        match self {
+            Self::Idle | Self::Done(_) | Self::Stopping { after: After::End(_), .. } => None,
+            Self::Preparing { task, .. }
+            | Self::Starting { task, .. }
+            | Self::Running { task, .. }
+            | Self::Stopping { task, after: After::Start(_), .. } => Some(task),
         }
     }
 }

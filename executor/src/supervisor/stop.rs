@@ -6,7 +6,8 @@ use super::{
     ACKNOWLEDGE_BRIEFLY, ACKNOWLEDGE_WAIT,
     effect::{Effect, ExitCode, Reason, Signal, TaskState, Update},
     event::End,
-    state::{Done, Phase, State, Step, Task},
+    start,
+    state::{After, Done, Phase, State, Step, Task},
 };
 
 /// Why a task ends.
@@ -52,8 +53,9 @@ impl Ending {
         matches!(self, Self::Shutdown(_) | Self::Signalled(_))
     }
 
-    fn done(&self, now: Duration, task: Task, forgetting: usize) -> State {
+    fn done(&self, now: Duration, task: Task) -> State {
         let wait = if self.is_hurried() || task.hurried { ACKNOWLEDGE_BRIEFLY } else { ACKNOWLEDGE_WAIT };
+        let forgetting = task.forgetting;
         State::Done(Done { task: task.id, until: now + wait, acknowledged: false, forgetting })
     }
 }
@@ -74,7 +76,7 @@ pub(super) fn stop(
         }
         State::Preparing { task, .. } => {
             out.push(Effect::Update(ending.update(&task, "the broker was not started yet")));
-            ending.done(now, task, 0)
+            ending.done(now, task)
         }
         State::Starting { mut task, jvm, .. } | State::Running { mut task, jvm } => {
             let grace = match ending {
@@ -94,10 +96,21 @@ pub(super) fn stop(
                 task.id,
                 grace.as_secs_f64()
             )));
-            State::Stopping { task, jvm, ending, phase: ask(now, grace, out) }
+            State::Stopping { task, jvm, after: After::End(ending), phase: ask(now, grace, out) }
         }
-        State::Stopping { mut task, jvm, ending: first, phase } => {
+        State::Stopping { mut task, jvm, after, phase } => {
             task.hurried |= ending.is_hurried();
+            let after = match after {
+                // No other JVM is started: the task ends as if it had been asked to while this one served.
+                After::Start(_) => {
+                    if killing {
+                        out.push(Effect::Update(task.update(TaskState::Killing, ending.to_string())));
+                    }
+                    out.push(Effect::Note(format!("the restart of {} is given up: {ending}", task.id)));
+                    After::End(ending.clone())
+                }
+                first => first,
+            };
             let phase = match (phase, grace) {
                 (Phase::Asked { deadline, asked }, Some(grace)) if now + grace < deadline => {
                     out.push(Effect::Note(format!("{ending}: grace shortened to {} s", grace.as_secs_f64())));
@@ -105,7 +118,7 @@ pub(super) fn stop(
                 }
                 (phase, _) => phase,
             };
-            State::Stopping { task, jvm, ending: first, phase }
+            State::Stopping { task, jvm, after, phase }
         }
         State::Done(mut done) => {
             if ending.is_hurried() {
@@ -116,7 +129,7 @@ pub(super) fn stop(
     }
 }
 
-fn ask(now: Duration, grace: Duration, out: &mut Vec<Effect>) -> Phase {
+pub(super) fn ask(now: Duration, grace: Duration, out: &mut Vec<Effect>) -> Phase {
     if grace.is_zero() {
         return force(out);
     }
@@ -131,18 +144,17 @@ fn force(out: &mut Vec<Effect>) -> Phase {
 
 /// The JVM is gone, asked or not. Its registration goes before anything else: partitions wait for it (D38).
 pub(super) fn exited(now: Duration, state: State, end: End, out: &mut Vec<Effect>) -> State {
-    let (task, jvm, ending, phase) = match state {
+    let (mut task, jvm, after, phase) = match state {
         State::Starting { task, jvm, .. } | State::Running { task, jvm } => {
             out.push(Effect::Rest);
-            (task, jvm, Ending::Died, None)
+            (task, jvm, After::End(Ending::Died), None)
         }
         State::Stopping { phase: Phase::Sweeping { .. }, .. } => return state,
-        State::Stopping { task, jvm, ending, phase } => (task, jvm, ending, Some(phase)),
+        State::Stopping { task, jvm, after, phase } => (task, jvm, after, Some(phase)),
         other => return other,
     };
-    let forgetting = usize::from(jvm.session.is_some());
     if let Some(session) = jvm.session {
-        out.push(Effect::Forget { session });
+        task.forget(session, out);
     }
     out.push(Effect::Sweep);
     let how = end.how;
@@ -160,7 +172,7 @@ pub(super) fn exited(now: Duration, state: State, end: End, out: &mut Vec<Effect
             report
         }
     };
-    State::Stopping { task, jvm, ending, phase: Phase::Sweeping { report, forgetting } }
+    State::Stopping { task, jvm, after, phase: Phase::Sweeping { report } }
 }
 
 fn seconds(duration: Duration) -> String {
@@ -168,16 +180,28 @@ fn seconds(duration: Duration) -> String {
 }
 
 pub(super) fn swept(now: Duration, state: State, left: usize, out: &mut Vec<Effect>) -> State {
-    let State::Stopping { task, ending, phase: Phase::Sweeping { mut report, forgetting }, .. } = state
-    else {
+    let State::Stopping { mut task, after, phase: Phase::Sweeping { mut report }, .. } = state else {
         return state;
     };
     if left > 0 {
         out.push(Effect::Warn(format!("{left} processes of {} outlive SIGKILL", task.id)));
         report.push_str(&format!("; {left} of its processes outlive SIGKILL, stuck in the kernel"));
     }
-    out.push(Effect::Update(ending.update(&task, &report)));
-    ending.done(now, task, forgetting)
+    match after {
+        After::End(ending) => {
+            out.push(Effect::Update(ending.update(&task, &report)));
+            ending.done(now, task)
+        }
+        // Two JVMs of one broker never serve: what is stuck may come loose.
+        After::Start(_) if left > 0 => {
+            start::fail(now, task, format!("it cannot be restarted in place: {report}"), out)
+        }
+        After::Start(next) => {
+            out.push(Effect::Note(format!("{}: {report}; starting the next one", task.id)));
+            task.contract = next.contract;
+            start::look(now, task, next.session_timeout, out)
+        }
+    }
 }
 
 pub(super) fn acknowledged(mut state: State, task: &str, out: &mut Vec<Effect>) -> State {
@@ -194,13 +218,12 @@ pub(super) fn acknowledged(mut state: State, task: &str, out: &mut Vec<Effect>) 
 /// probe's queue: then nobody else will delete what that session holds.
 pub(super) fn session(mut state: State, new: i64, out: &mut Vec<Effect>) -> State {
     match &mut state {
-        State::Stopping { jvm, phase: Phase::Sweeping { forgetting, .. }, .. }
-            if jvm.session != Some(new) =>
-        {
+        State::Stopping { task, jvm, phase: Phase::Sweeping { .. }, .. } if jvm.session != Some(new) => {
             jvm.session = Some(new);
-            *forgetting += 1;
-            out.push(Effect::Forget { session: new });
+            task.forget(new, out);
         }
+        // Of the JVM before the restart: the next one is not started yet.
+        State::Preparing { task, step: Step::Registration { .. } } => task.forget(new, out),
         State::Starting { jvm, .. } | State::Running { jvm, .. } | State::Stopping { jvm, .. } => {
             jvm.session = Some(new);
         }
@@ -212,10 +235,11 @@ pub(super) fn session(mut state: State, new: i64, out: &mut Vec<Effect>) -> Stat
 /// The dead broker's registration is gone, or could not be deleted: either way there is nothing more to do about it.
 pub(super) fn forgotten(mut state: State, out: &mut Vec<Effect>) -> State {
     match &mut state {
-        // Faster than the sweep.
-        State::Stopping { phase: Phase::Sweeping { forgetting, .. }, .. } => {
-            *forgetting = forgetting.saturating_sub(1);
-        }
+        // Faster than the sweep, or than the next JVM.
+        State::Preparing { task, .. }
+        | State::Starting { task, .. }
+        | State::Running { task, .. }
+        | State::Stopping { task, .. } => task.forgetting = task.forgetting.saturating_sub(1),
         State::Done(done) if done.forgetting > 0 => {
             done.forgetting -= 1;
             leave(done, out);
@@ -237,9 +261,9 @@ pub(super) fn tick(now: Duration, state: State, out: &mut Vec<Effect>) -> State 
             out.push(Effect::Look);
             State::Preparing { task, step: Step::Registration { until, asking: true, shown } }
         }
-        State::Stopping { task, jvm, ending, phase: Phase::Asked { deadline, .. } } if now >= deadline => {
+        State::Stopping { task, jvm, after, phase: Phase::Asked { deadline, .. } } if now >= deadline => {
             out.push(Effect::Warn(format!("{} ignores SIGTERM beyond its grace: SIGKILL", task.id)));
-            State::Stopping { task, jvm, ending, phase: force(out) }
+            State::Stopping { task, jvm, after, phase: force(out) }
         }
         State::Done(done) if now >= done.until => {
             let code = if done.acknowledged { ExitCode::Done } else { ExitCode::Unacknowledged };

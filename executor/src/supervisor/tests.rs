@@ -4,10 +4,14 @@
 use expect_test::Expect;
 
 use super::*;
-use crate::contract::{Problems, tests::good};
+use crate::contract::{
+    Problems,
+    tests::{good, layer},
+};
 
 mod chance;
 mod illegal;
+mod restart;
 mod shutdown;
 mod start;
 mod stop;
@@ -31,6 +35,14 @@ impl Script {
     /// One that has come as far as `state`.
     fn at(state: &str) -> Self {
         let mut script = Self::new();
+        if state == "restarting" {
+            script = Self::at("running");
+            script.on(restart(3));
+            script.on(Event::Prepared(Ok(secs(18))));
+            assert_eq!(script.supervisor.state(), state);
+            script.said.clear();
+            return script;
+        }
         let way = ["idle", "preparing", "starting", "running", "stopping", "done"];
         let steps: [Vec<Event>; 6] = [
             vec![],
@@ -89,7 +101,12 @@ fn line(effect: &Effect) -> String {
             }
             line
         }
-        Effect::Prepare(_) => "Prepare".to_owned(),
+        Effect::Prepare(contract) if contract.generation == good().generation => "Prepare".to_owned(),
+        Effect::Prepare(contract) => format!("Prepare {}", contract.generation),
+        Effect::Refuse(refusal) => {
+            let Refusal { task, config_id, generation, reason } = &**refusal;
+            format!("Refuse {task} {config_id} {generation}: {reason}")
+        }
         other => format!("{other:?}"),
     }
 }
@@ -100,6 +117,18 @@ fn secs(seconds: u64) -> Duration {
 
 fn launch() -> Event {
     Event::Launch(Box::new(Launch { task: TASK.to_owned(), contract: Ok(good()), grace: Some(secs(60)) }))
+}
+
+/// A changed configuration, of this generation.
+fn restart(generation: u64) -> Event {
+    let config_id = uuid::Uuid::from_u128(u128::from(generation));
+    let mut contract = api::launch::LaunchContract { config_id, generation, ..good() };
+    contract.layers.push(layer("KAFKA_OVERRIDE", &[("log.retention.hours", &generation.to_string())]));
+    Event::Restart { task: task(), contract: Box::new(contract) }
+}
+
+fn task() -> api::ids::TaskId {
+    TASK.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn kill(grace: Option<u64>) -> Event {

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use api::message::{ToExecutor, ToScheduler};
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -36,7 +37,11 @@ struct Shared {
     updates: Vec<TaskStatus>,
     /// Tasks to launch at the next subscription.
     waiting: Vec<TaskInfo>,
+    /// What the executor says to the scheduler.
+    messages: Vec<ToScheduler>,
     silent: bool,
+    /// Whoever subscribes is refused.
+    refusing: bool,
 }
 
 type Door = Arc<Mutex<Shared>>;
@@ -96,6 +101,22 @@ impl Agent {
         let kill_policy = grace_period.map(|grace| v1::KillPolicy { grace_period: Some(grace) });
         let kill = event::Kill { task_id: v1::TaskId { value: task.to_owned() }, kill_policy };
         self.send(&Event { kill: Some(kill), ..of(event::Type::Kill) });
+    }
+
+    /// From now on nobody is taken: the agent knows no such executor.
+    pub(crate) fn refuse(&self) {
+        self.shared.lock().unwrap().refusing = true;
+    }
+
+    /// The scheduler's MESSAGE.
+    pub(crate) fn say(&self, message: &ToExecutor) {
+        let data = serde_json::to_vec(message).unwrap();
+        let message = event::Message { data };
+        self.send(&Event { message: Some(message), ..of(event::Type::Message) });
+    }
+
+    pub(crate) fn messages(&self) -> Vec<ToScheduler> {
+        self.shared.lock().unwrap().messages.clone()
     }
 
     pub(crate) fn shutdown(&self) {
@@ -160,6 +181,9 @@ async fn answer(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Re
     let call: Call = encoding.decode(&body).unwrap();
     let mut shared = door.lock().unwrap();
     match call.r#type() {
+        call::Type::Subscribe if shared.refusing => {
+            (StatusCode::BAD_REQUEST, "Executor cannot be found").into_response()
+        }
         call::Type::Subscribe => {
             let encoding = Encoding::of_accept(text(header::ACCEPT)).unwrap();
             let (sender, receiver) = mpsc::unbounded_channel();
@@ -182,6 +206,10 @@ async fn answer(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Re
                 send(&shared, &event);
             }
             shared.updates.push(status);
+            StatusCode::ACCEPTED.into_response()
+        }
+        call::Type::Message => {
+            shared.messages.push(serde_json::from_slice(&call.message.unwrap().data).unwrap());
             StatusCode::ACCEPTED.into_response()
         }
         _ => StatusCode::ACCEPTED.into_response(),

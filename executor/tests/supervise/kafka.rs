@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use api::launch::{LaunchContract, Layer};
+use api::{
+    launch::{LaunchContract, Layer},
+    message::ToExecutor,
+};
 use kafka::zookeeper::ZooKeeper;
 use mesos::v1::{TaskState, TaskStatus};
 use nix::sys::signal::{Signal, kill};
@@ -164,6 +167,26 @@ async fn a_broker_s_life() {
     assert!(!first.read("logs/controller.log").is_empty());
     assert!(!first.read("stdout").contains("(kafka.controller."), "side logs do not go to stdout too");
     assert!(!first.read("logs/gc.log").is_empty());
+
+    // D31: another JVM with another configuration in the same task, without a word of ill health.
+    let [before] = first.processes()[..] else { panic!("one JVM") };
+    let overrides = [("zookeeper.session.timeout.ms", "6000"), ("log.retention.hours", "101")];
+    let layers = broker(&ensemble, &overrides).layers;
+    let restart = LaunchContract { generation: 4, layers, ..contract.clone() };
+    let began = Instant::now();
+    agent.say(&ToExecutor::Restart { task: TASK.parse().unwrap(), contract: Box::new(restart.clone()) });
+    agent.update("the new generation", |update| label(update, "generation") == Some("4")).await;
+    eprintln!("restart in place to TASK_RUNNING: {:?}", began.elapsed());
+    let [after] = first.processes()[..] else { panic!("one JVM") };
+    assert_ne!(before, after);
+    assert!(first.read("server.properties").contains("log.retention.hours=101"));
+    assert!(
+        first.read("stdout").contains("shut down completed (kafka.server.KafkaServer)"),
+        "it stopped gently"
+    );
+    assert!(agent.updates().iter().all(|update| update.healthy != Some(false)));
+    let known = |state: &TaskState| matches!(state, TaskState::TaskStarting | TaskState::TaskRunning);
+    assert!(agent.states().iter().all(known), "{:?}", agent.states());
 
     let status = fs::read_to_string(format!("/proc/{}/status", first.pid())).unwrap();
     eprintln!("executor: {}", status.lines().find(|line| line.starts_with("VmRSS")).unwrap());

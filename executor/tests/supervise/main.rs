@@ -6,10 +6,12 @@
 
 mod agent;
 mod executor;
+mod fence;
 mod kafka;
 mod launch;
 mod life;
 mod misbehave;
+mod restart;
 mod zookeeper;
 
 use std::time::{Duration, Instant};

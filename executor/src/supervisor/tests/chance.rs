@@ -8,7 +8,11 @@ const WELL: u8 = 3;
 /// What the world may do, given what it was asked to.
 #[derive(Default)]
 struct World {
-    preparing: bool,
+    /// The generation that is being prepared.
+    preparing: Option<u64>,
+    /// The last one that was prepared well, and the one that was started.
+    prepared: u64,
+    started: u64,
     looking: bool,
     spawning: bool,
     alive: bool,
@@ -21,17 +25,24 @@ struct World {
     terminal: usize,
     acknowledged: bool,
     exited: bool,
+    /// The generation of the last restart asked for.
+    generation: u64,
 }
 
 impl World {
     /// An event, if it can happen now.
     fn event(&mut self, kind: u8, choice: u8) -> Option<Event> {
         let grace = [None, Some(secs(0)), Some(secs(5))][usize::from(choice % 3)];
-        Some(match kind % 16 {
+        Some(match kind % 17 {
             0 => launch(),
-            1 if self.preparing => {
-                self.preparing = false;
-                Event::Prepared(if choice == 0 { Err("x".to_owned()) } else { Ok(secs(6)) })
+            1 if self.preparing.is_some() => {
+                let generation = self.preparing.take().unwrap_or_default();
+                if choice == 0 {
+                    Event::Prepared(Err("x".to_owned()))
+                } else {
+                    self.prepared = generation;
+                    Event::Prepared(Ok(secs(6)))
+                }
             }
             2 | 3 if self.looking => {
                 self.looking = false;
@@ -70,13 +81,17 @@ impl World {
                 self.forgetting -= 1;
                 Event::Forgotten
             }
+            16 => {
+                self.generation += u64::from(choice % 3);
+                restart(self.generation)
+            }
             _ => Event::Tick,
         })
     }
 
     /// The answer to something it was asked for.
     fn answer(&mut self, choice: u8) -> Option<Event> {
-        let kind = if self.preparing {
+        let kind = if self.preparing.is_some() {
             1
         } else if self.looking {
             2
@@ -106,12 +121,19 @@ impl World {
                     self.terminal += 1;
                     assert!(!self.dirty, "{update:?} while a process may live");
                 }
+                if let Some((_, generation)) = update.labels.last() {
+                    assert_eq!(*generation, self.started.to_string(), "what runs is what was prepared last");
+                }
             }
-            Effect::Prepare(_) => self.preparing = true,
+            Effect::Prepare(contract) => {
+                assert_eq!(self.preparing, None, "two preparations at once");
+                self.preparing = Some(contract.generation);
+            }
             Effect::Look => self.looking = true,
             Effect::Spawn => {
                 assert!(!self.spawning && !self.dirty, "two JVMs");
                 self.spawning = true;
+                self.started = self.prepared;
             }
             Effect::Signal(_) => {
                 assert!(self.dirty, "a signal to nobody");
@@ -134,7 +156,7 @@ proptest::proptest! {
     /// end, once the task is killed and the world has answered all it was asked, the executor leaves: it waits for
     /// nothing that nobody was asked for.
     #[test]
-    fn whatever_happens(events in proptest::collection::vec((0_u8..24, 0_u8..64, 0_u64..40), 0..120)) {
+    fn whatever_happens(events in proptest::collection::vec((0_u8..26, 0_u8..64, 0_u64..40), 0..120)) {
         let mut supervisor = Supervisor::default();
         supervisor.handle(Duration::ZERO, Event::Subscribed { killing: true });
         let mut world = World::default();
@@ -147,7 +169,7 @@ proptest::proptest! {
         for (kind, choice, passed) in events {
             now += secs(passed) / 10;
             // Answers come more often than accidents, or few tasks would ever get far.
-            let event = if kind < 16 { world.event(kind, choice) } else { world.answer(choice) };
+            let event = if kind < 17 { world.event(kind, choice) } else { world.answer(choice) };
             let Some(event) = event else { continue };
             handle(&mut world, now, event);
             if world.exited {

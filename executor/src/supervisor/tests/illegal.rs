@@ -7,7 +7,7 @@ fn one_task_only() {
     let foreign = || {
         Event::Launch(Box::new(Launch { task: "broker-2__x".to_owned(), contract: Ok(good()), grace: None }))
     };
-    for state in ["preparing", "starting", "running", "stopping", "done"] {
+    for state in ["preparing", "starting", "running", "restarting", "stopping", "done"] {
         let mut script = Script::at(state);
         script.on(launch());
         script.on(foreign());
@@ -43,10 +43,10 @@ fn overtaken_events_change_nothing() {
         "preparing" => event == "Prepared",
         "starting" => matches!(event, "Ready" | "Checked" | "Unhealthy" | "Exited"),
         "running" => matches!(event, "Checked" | "Unhealthy" | "Exited"),
-        "stopping" => event == "Exited",
+        "restarting" | "stopping" => event == "Exited",
         _ => false,
     };
-    for state in ["idle", "preparing", "starting", "running", "stopping", "done"] {
+    for state in ["idle", "preparing", "starting", "running", "restarting", "stopping", "done"] {
         for (name, event) in &events {
             if legal(state, name) {
                 continue;
