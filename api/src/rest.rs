@@ -23,7 +23,7 @@ pub use topic::{Message, Partition, PartitionState, TopicDescription};
 
 /// The golden rule: a body prints as expected, and reads back as what it was.
 #[cfg(test)]
-fn golden<T>(body: &T, expect: &expect_test::Expect)
+pub(crate) fn golden<T>(body: &T, expect: &expect_test::Expect)
 where
     T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
 {

@@ -4,6 +4,7 @@
 //! - [`supervisor`]: events in, effects out: when to prepare, start, probe, signal, report and leave;
 //! - [`contract`]: is this launch contract one that can be carried out;
 //! - [`artifact`]: what was fetched into the sandbox, by its marks;
+//! - [`diagnosis`]: evidence → what ended the JVM, and its incident;
 //! - [`properties`]: contract → `server.properties`;
 //! - [`command`]: contract and artifacts → the JVM's argv and environment.
 //!
@@ -12,6 +13,7 @@
 pub mod artifact;
 pub mod command;
 pub mod contract;
+pub mod diagnosis;
 pub mod properties;
 pub mod shell;
 pub mod supervisor;

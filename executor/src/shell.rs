@@ -12,6 +12,7 @@ mod admin;
 mod agent;
 mod artifacts;
 mod broker;
+mod evidence;
 mod fork;
 mod prepare;
 mod process;
@@ -40,10 +41,11 @@ use self::{
     admin::View,
     agent::Agent,
     broker::{Broker, chain},
+    evidence::{Start, Witness},
     prepare::{Place, PrepareError, Prepared, prepare},
     process::Family,
-    tail::Mark,
 };
+use crate::diagnosis::Evidence;
 use crate::supervisor::{Effect, End, Event, ExitCode, Signal, Supervisor};
 
 /// Events waiting for the loop; senders wait when it is full.
@@ -62,6 +64,7 @@ struct Ready {
     prepared: Prepared,
     broker: Arc<Broker>,
     health: Option<Health>,
+    witness: Witness,
 }
 
 struct Shell {
@@ -80,7 +83,8 @@ struct Shell {
     preparations: u32,
     /// The JVM, from its start until it is swept.
     family: Option<Family>,
-    mark: Option<Mark>,
+    /// What was so when it started, until its end.
+    jvm_start: Option<Start>,
     /// Probes and checks; dropped with [`Effect::Rest`].
     watchers: JoinSet<()>,
     /// What must be finished before we leave, or is ended with us.
@@ -131,7 +135,7 @@ async fn serve(
         ready: None,
         preparations: 0,
         family: None,
-        mark: None,
+        jvm_start: None,
         watchers: JoinSet::new(),
         others: JoinSet::new(),
         exit: None,
@@ -202,6 +206,7 @@ impl Shell {
                 }
             }
             Effect::Refuse(refusal) => self.agent.refuse(*refusal).await,
+            Effect::Tell(incident) => self.agent.incident(*incident, &self.sandbox).await,
             Effect::Exit(code) => self.exit = Some(code),
             Effect::Note(text) => info!("{text}"),
             Effect::Warn(text) => warn!("{text}"),
@@ -259,17 +264,17 @@ impl Shell {
             next.prepared.put_in_place(&self.sandbox).map_err(|error| chain(&error))?;
             self.ready = Some(next);
         }
-        let Some(Ready { prepared, broker, health }) = &self.ready else {
+        let Some(Ready { prepared, broker, health, .. }) = &self.ready else {
             return Err("nothing is prepared".to_owned());
         };
         let mark = tail::mark();
-        self.mark = Some(mark);
         let command = &prepared.command;
         let forked = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let pid = fork::spawn(command, &self.sandbox)
             .map_err(|error| format!("cannot start {}: {error}", command.program.display()))?;
         info!(%pid, program = %command.program.display(), arguments = ?command.shown(), "the JVM is started");
         self.family = Some(Family::new(pid));
+        self.jvm_start = Some(Witness::start(mark, pid, command, &self.sandbox));
         // Probes and checks speak the supervisor's language; one small task passes it on.
         let (events, mut received) = mpsc::channel(1);
         let inbox = self.inbox.clone();
@@ -294,8 +299,13 @@ impl Shell {
     fn child_changed(&mut self) -> Option<Event> {
         let how = self.family.as_mut().and_then(Family::reap);
         let Some(how) = how else { return self.swept() };
-        let tail = self.mark.take().map(tail::last_words).unwrap_or_default();
-        Some(Event::Exited(End { how, tail }))
+        let evidence = match (&self.ready, self.jvm_start.take()) {
+            (Some(Ready { prepared, witness, .. }), Some(start)) => {
+                witness.evidence(&start, &prepared.command.program, &self.sandbox)
+            }
+            _ => Evidence::default(),
+        };
+        Some(Event::Exited(End { how, evidence: Box::new(evidence) }))
     }
 
     /// One round of a sweep, if one is under way.
@@ -318,6 +328,7 @@ async fn make_ready(
         Place::Staged { .. } => Ok(None),
     };
     let broker = Broker::new(&contract);
+    let witness = Witness::of(&contract);
     let health = contract.health.clone();
     let prepared =
         tokio::task::spawn_blocking(move || prepare(&contract, place, &sandbox, &environment)).await;
@@ -328,7 +339,7 @@ async fn make_ready(
     };
     match (prepared, broker, listener) {
         (Ok(prepared), Ok(broker), Ok(listener)) => {
-            Ok((Ready { prepared, broker: Arc::new(broker), health }, listener))
+            Ok((Ready { prepared, broker: Arc::new(broker), health, witness }, listener))
         }
         (prepared, broker, listener) => {
             let mut problems: Vec<String> = prepared.err().unwrap_or_default();

@@ -20,12 +20,14 @@
 //! - no terminal update while a process of the broker's group may live: the home is free only then (D32);
 //! - a later KILL may shorten the grace, never extend it;
 //! - of two restarts the one of the higher generation wins, whichever comes last;
-//! - the executor leaves only once the agent has acknowledged the terminal update, or after a bounded wait.
+//! - the executor leaves only once the agent has acknowledged the terminal update, or after a bounded wait;
+//! - every end of the JVM is told as an incident, and the exit waits a little for the scheduler to store it (D45).
 //!
 //! An event that has no meaning in a state changes nothing there: it was overtaken by another.
 
 mod effect;
 mod event;
+mod incidents;
 mod restart;
 mod start;
 mod state;
@@ -33,11 +35,12 @@ mod stop;
 
 use std::time::Duration;
 
+pub use self::incidents::STORED_WAIT;
 pub use self::{
     effect::{Effect, ExitCode, Reason, Refusal, Signal, TaskState, Update},
     event::{End, Event, How, Launch, Registered},
 };
-use self::{state::State, stop::Ending};
+use self::{incidents::Untold, state::State, stop::Ending};
 
 /// Grace between SIGTERM and SIGKILL where neither KILL nor TaskInfo has a kill policy: D36's default.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(300);
@@ -59,6 +62,7 @@ pub struct Supervisor {
     state: State,
     /// Whether the framework knows TASK_KILLING.
     killing: bool,
+    incidents: Untold,
 }
 
 impl Supervisor {
@@ -68,6 +72,7 @@ impl Supervisor {
         let mut out = Vec::new();
         let state = std::mem::take(&mut self.state);
         self.state = self.next(now, state, event, &mut out);
+        self.incidents.follow(now, &mut out);
         out
     }
 
@@ -112,6 +117,10 @@ impl Supervisor {
             Event::Swept { left } => stop::swept(now, state, left, out),
             Event::Forgotten => stop::forgotten(state, out),
             Event::Acknowledged { task } => stop::acknowledged(state, &task, out),
+            Event::IncidentStored { id } => {
+                self.incidents.stored(id);
+                state
+            }
             Event::Tick => stop::tick(now, state, out),
         }
     }

@@ -1,8 +1,15 @@
 //! The Mesos agent: its messages become events, updates become statuses.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use api::message::{ToExecutor, ToScheduler};
+use api::{
+    incident::{Incident, file_name},
+    message::{ToExecutor, ToScheduler},
+};
 use healthcheck::policy::Timing;
 use mesos::{
     executor::{Client, Handle, Message, Options, OptionsError, Refused, Shutdown},
@@ -152,6 +159,23 @@ impl Agent {
         self.tell(&ToScheduler::RestartRefused { task, config_id, generation, reason }).await;
     }
 
+    /// Keeps an incident in the sandbox, from where it can be fetched, and tells the scheduler.
+    pub(super) async fn incident(&self, incident: Incident, sandbox: &Path) {
+        let (id, cause) = (incident.id, incident.cause);
+        let path = sandbox.join(file_name(id));
+        if !path.exists() {
+            info!(%id, %cause, "the JVM's end is an incident");
+            let written = serde_json::to_vec(&incident).map_err(|error| error.to_string());
+            let write =
+                |bytes: Vec<u8>| overrider::write::write(&path, &bytes).map_err(|error| error.to_string());
+            if let Err(error) = written.and_then(write) {
+                // On a full disk, say: the scheduler hears of it all the same.
+                warn!(%id, error, "the incident cannot be kept in the sandbox");
+            }
+        }
+        self.tell(&ToScheduler::Incident(Box::new(incident))).await;
+    }
+
     async fn tell(&self, said: &ToScheduler) {
         let told = match serde_json::to_vec(said) {
             Ok(bytes) => self.handle.message(bytes).await.map_err(|error| error.to_string()),
@@ -180,7 +204,7 @@ fn said(bytes: &[u8]) -> Option<Event> {
             info!(%task, generation = contract.generation, "MESSAGE: restart in place");
             Some(Event::Restart { task, contract })
         }
-        Ok(ToExecutor::IncidentStored { .. }) => None,
+        Ok(ToExecutor::IncidentStored { id }) => Some(Event::IncidentStored { id }),
         Err(error) => {
             warn!(length = bytes.len(), %error, "a MESSAGE that this version does not know: ignored");
             None

@@ -1,16 +1,12 @@
-//! The JVM's last words, from the sandbox's `stdout` and `stderr`, which it writes itself.
+//! The end of the JVM's logs, from the sandbox's `stdout` and `stderr`, which it writes itself.
 //!
 //! Nothing is copied while it runs, so nothing of ours can hold it up. Where our own stdout or stderr is no file (a
-//! terminal, a pipe), there are no last words.
+//! terminal, a pipe), there is no end to read.
 
 use std::{fs::File, os::unix::fs::FileExt as _};
 
 /// How much of each file's end is looked at.
-const WINDOW: u64 = 16 * 1024;
-/// Lines from each file.
-const LINES: usize = 3;
-/// Bytes of a line.
-const WIDTH: usize = 300;
+const WINDOW: u64 = 256 * 1024;
 
 /// Where both files end now; what is there already is not the JVM's.
 #[derive(Debug, Clone, Copy)]
@@ -58,49 +54,21 @@ fn length(path: &str) -> u64 {
     open(path).and_then(|file| Some(file.metadata().ok()?.len())).unwrap_or(0)
 }
 
-/// The last lines on stderr, and the last error in Kafka's log with what follows it.
-pub(super) fn last_words(since: Mark) -> Vec<String> {
+/// The ends of stdout and stderr, as far as the JVM wrote them.
+pub(super) fn ends(since: Mark) -> (String, String) {
     let read = |path, from| open(path).map(|file| end_of(&file, from)).unwrap_or_default();
-    let mut words = from_stderr(&read(STDERR, since.stderr));
-    words.extend(from_stdout(&read(STDOUT, since.stdout)));
-    words
+    (read(STDOUT, since.stdout), read(STDERR, since.stderr))
 }
 
 fn end_of(file: &File, from: u64) -> String {
     let length = file.metadata().map(|metadata| metadata.len()).unwrap_or(0);
+    // A file that is shorter than it was has begun anew.
+    let from = if from > length { 0 } else { from };
     let start = from.max(length.saturating_sub(WINDOW));
     let mut bytes = vec![0; usize::try_from(length.saturating_sub(start)).unwrap_or(0)];
     let read = file.read_at(&mut bytes, start).unwrap_or(0);
     bytes.truncate(read);
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn from_stderr(text: &str) -> Vec<String> {
-    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty() && !is_ours(line)).collect();
-    lines[lines.len().saturating_sub(LINES)..].iter().copied().map(cut).collect()
-}
-
-fn from_stdout(text: &str) -> Vec<String> {
-    let lines: Vec<_> = text.lines().collect();
-    let error = lines.iter().rposition(|line| line.contains("] ERROR ") || line.contains("] FATAL "));
-    error.map(|at| lines[at..].iter().take(LINES).copied().map(cut).collect()).unwrap_or_default()
-}
-
-/// Our own log shares stderr: `2025-01-31T12:00:00.000000Z  INFO executor…`.
-fn is_ours(line: &str) -> bool {
-    let mut words = line.split_whitespace();
-    let time = words
-        .next()
-        .is_some_and(|word| word.len() > 20 && word.ends_with('Z') && word.as_bytes()[10] == b'T');
-    time && words.next().is_some_and(|word| ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&word))
-}
-
-fn cut(line: &str) -> String {
-    let line = line.trim_end();
-    match line.char_indices().map(|(at, _)| at).find(|&at| at > WIDTH) {
-        Some(at) => format!("{}…", &line[..at]),
-        None => line.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -110,26 +78,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stderr_without_our_own_lines() {
-        let text = "one\ntwo\n2026-11-23T06:10:00.123456Z  INFO executor::shell: SIGTERM\nthree\n\nfour\n";
-        assert_eq!(from_stderr(text), ["two", "three", "four"]);
-        assert!(from_stderr("").is_empty());
-        assert_eq!(from_stderr(&"é".repeat(2 * WIDTH))[0].chars().last(), Some('…'));
-    }
-
-    #[test]
-    fn the_last_error_of_kafka_s_log() {
-        let text = "[2026] ERROR first (a)\n[2026] ERROR Exiting Kafka due to fatal exception (kafka.Kafka$)\n\
-                    java.net.BindException: Address already in use\n\tat x\n\tat y\n[2026] INFO bye (b)\n";
-        assert_eq!(
-            from_stdout(text),
-            [
-                "[2026] ERROR Exiting Kafka due to fatal exception (kafka.Kafka$)",
-                "java.net.BindException: Address already in use",
-                "\tat x"
-            ]
-        );
-        assert!(from_stdout("[2026] INFO all is well\n").is_empty());
+    fn the_end_begins_at_the_mark_or_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("stdout");
+        std::fs::write(&path, "before, after").unwrap();
+        let file = File::open(&path).unwrap();
+        assert_eq!(end_of(&file, 8), "after");
+        assert_eq!(end_of(&file, 100), "before, after");
+        std::fs::write(&path, "x".repeat(WINDOW as usize + 5)).unwrap();
+        assert_eq!(end_of(&file, 2).len() as u64, WINDOW);
     }
 
     #[test]

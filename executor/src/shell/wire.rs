@@ -110,6 +110,7 @@ pub(super) fn status(update: Update) -> v1::TaskStatus {
     let reason = update.reason.map(|Reason::Health| task_status::Reason::TaskHealthCheckStatusUpdated as i32);
     let label = |(key, value)| v1::Label { key, value: Some(value) };
     let labels: Vec<_> = update.labels.into_iter().map(label).collect();
+    let data = update.incident.and_then(|incident| serde_json::to_vec(&incident).ok());
     v1::TaskStatus {
         task_id: v1::TaskId { value: update.task },
         state: state as i32,
@@ -117,6 +118,7 @@ pub(super) fn status(update: Update) -> v1::TaskStatus {
         reason,
         healthy: update.healthy,
         labels: (!labels.is_empty()).then_some(v1::Labels { labels }),
+        data,
         ..Default::default()
     }
 }
@@ -204,6 +206,7 @@ mod tests {
             healthy: Some(true),
             reason: Some(Reason::Health),
             labels: vec![("config_id".to_owned(), "x".to_owned())],
+            incident: None,
         };
         let status = status(update);
         assert_eq!(status.state(), v1::TaskState::TaskRunning);

@@ -1,6 +1,6 @@
 //! What the supervisor asks the shell to do.
 
-use api::{ids::TaskId, launch::LaunchContract};
+use api::{ids::TaskId, incident::Incident, launch::LaunchContract};
 use uuid::Uuid;
 
 /// One thing to do. Effects are carried out in order; those with an answer name the event that brings it.
@@ -28,6 +28,8 @@ pub enum Effect {
     },
     /// Tell the scheduler that a restart in place is not possible; the JVM goes on as it was (D31).
     Refuse(Box<Refusal>),
+    /// Keep the whole incident in the sandbox and tell the scheduler (D45) → `IncidentStored`. Comes again until that does.
+    Tell(Box<Incident>),
     /// End this process.
     Exit(ExitCode),
     /// What an operator would tell a colleague.
@@ -73,6 +75,8 @@ pub struct Update {
     pub reason: Option<Reason>,
     /// What runs (D31).
     pub labels: Vec<(String, String)>,
+    /// Of a terminal one: how the JVM ended, in short (D45).
+    pub incident: Option<Box<Incident>>,
 }
 
 /// The task states this executor sends.
@@ -129,6 +133,7 @@ impl Update {
             healthy: None,
             reason: None,
             labels: Vec::new(),
+            incident: None,
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::{fmt, time::Duration};
 
 use api::{ids::TaskId, launch::LaunchContract};
+use uuid::Uuid;
 
-use crate::contract::Problems;
+use crate::{contract::Problems, diagnosis::Evidence};
 
 /// Everything that can happen. Times are durations, tasks and reasons are texts: nothing of Mesos' wire comes in.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +78,11 @@ pub enum Event {
         /// Whose.
         task: String,
     },
+    /// The scheduler has stored an incident (D45).
+    IncidentStored {
+        /// Which.
+        id: Uuid,
+    },
     /// Time passes; sent several times a second.
     Tick,
 }
@@ -115,12 +121,12 @@ pub enum Registered {
 }
 
 /// How the JVM ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct End {
     /// Exit code or signal.
     pub how: How,
-    /// Its last words: few lines.
-    pub tail: Vec<String>,
+    /// What was found then.
+    pub evidence: Box<Evidence>,
 }
 
 /// Exit code or signal.
@@ -135,8 +141,6 @@ pub enum How {
 impl fmt::Display for How {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            // What HotSpot's -XX:+ExitOnOutOfMemoryError exits with.
-            Self::Code(3) => f.write_str("exited with code 3 (out of memory)"),
             Self::Code(code) => write!(f, "exited with code {code}"),
             Self::Signal(number) => match nix::sys::signal::Signal::try_from(number) {
                 Ok(signal) => write!(f, "was ended by {signal}"),

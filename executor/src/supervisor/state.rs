@@ -6,6 +6,7 @@ use api::{
     ids::BrokerId,
     launch::{LABEL_CONFIG, LABEL_GENERATION, LaunchContract},
 };
+use uuid::Uuid;
 
 use super::{
     DEFAULT_GRACE,
@@ -159,7 +160,13 @@ impl Task {
             healthy: self.healthy,
             reason: None,
             labels,
+            incident: None,
         }
+    }
+
+    /// Configuration and restart generation of what runs.
+    pub(super) fn runs(&self) -> (Option<Uuid>, u64) {
+        (Some(self.contract.config_id), self.contract.generation)
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     ACKNOWLEDGE_BRIEFLY, ACKNOWLEDGE_WAIT,
     effect::{Effect, ExitCode, Reason, Signal, TaskState, Update},
     event::End,
-    start,
+    incidents, start,
     state::{After, Done, Phase, State, Step, Task},
 };
 
@@ -157,26 +157,12 @@ pub(super) fn exited(now: Duration, state: State, end: End, out: &mut Vec<Effect
         task.forget(session, out);
     }
     out.push(Effect::Sweep);
-    let how = end.how;
-    let report = match phase {
-        Some(Phase::Asked { asked, .. }) => {
-            format!("the JVM {how} {} after SIGTERM", seconds(now.saturating_sub(asked)))
-        }
-        Some(_) => format!("the JVM {how} after the grace"),
-        None => {
-            let mut report = format!("the JVM {how} after {}", seconds(now.saturating_sub(jvm.since)));
-            if !end.tail.is_empty() {
-                report.push_str(": ");
-                report.push_str(&end.tail.join(" | "));
-            }
-            report
-        }
-    };
+    let asked = phase.is_some().then(|| match &after {
+        After::End(ending) => (ending.to_string(), Some(ending)),
+        After::Start(_) => ("restarted in place as asked".to_owned(), None),
+    });
+    let report = incidents::examine(now, &task, &jvm, asked, phase.as_ref(), end, out);
     State::Stopping { task, jvm, after, phase: Phase::Sweeping { report } }
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
 }
 
 pub(super) fn swept(now: Duration, state: State, left: usize, out: &mut Vec<Effect>) -> State {

@@ -11,6 +11,7 @@ use crate::contract::{
 
 mod chance;
 mod illegal;
+mod incidents;
 mod restart;
 mod shutdown;
 mod start;
@@ -99,6 +100,9 @@ fn line(effect: &Effect) -> String {
             for (name, value) in &update.labels {
                 line.push_str(&format!(" {name}={value}"));
             }
+            if let Some(incident) = &update.incident {
+                line.push_str(&format!(" [incident {}]", incident.cause));
+            }
             line
         }
         Effect::Prepare(contract) if contract.generation == good().generation => "Prepare".to_owned(),
@@ -107,6 +111,7 @@ fn line(effect: &Effect) -> String {
             let Refusal { task, config_id, generation, reason } = &**refusal;
             format!("Refuse {task} {config_id} {generation}: {reason}")
         }
+        Effect::Tell(incident) => format!("Tell {}: {}", incident.cause, incident.summary),
         other => format!("{other:?}"),
     }
 }
@@ -140,7 +145,7 @@ fn shutdown() -> Event {
 }
 
 fn exited(how: How) -> Event {
-    Event::Exited(End { how, tail: Vec::new() })
+    Event::Exited(End { how, evidence: Box::default() })
 }
 
 fn acknowledged() -> Event {

@@ -6,7 +6,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use api::message::{ToExecutor, ToScheduler};
+use api::{
+    incident::Incident,
+    message::{ToExecutor, ToScheduler},
+};
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -42,6 +45,8 @@ struct Shared {
     silent: bool,
     /// Whoever subscribes is refused.
     refusing: bool,
+    /// Whether incidents are left unanswered.
+    forgetful: bool,
 }
 
 type Door = Arc<Mutex<Shared>>;
@@ -92,6 +97,11 @@ impl Agent {
         self.shared.lock().unwrap().silent = true;
     }
 
+    /// From now on incidents are taken but never stored.
+    pub(crate) fn forget_incidents(&self) {
+        self.shared.lock().unwrap().forgetful = true;
+    }
+
     pub(crate) fn send(&self, event: &Event) {
         assert!(send(&self.shared.lock().unwrap(), event), "the executor is not subscribed");
     }
@@ -115,8 +125,20 @@ impl Agent {
         self.send(&Event { message: Some(message), ..of(event::Type::Message) });
     }
 
+    /// Every incident told in MESSAGE, repeated ones too.
+    pub(crate) fn incidents(&self) -> Vec<Incident> {
+        let said = &self.shared.lock().unwrap().messages;
+        let incidents = said.iter().filter_map(|said| match said {
+            ToScheduler::Incident(incident) => Some((**incident).clone()),
+            _ => None,
+        });
+        incidents.collect()
+    }
+
+    /// All else that was said.
     pub(crate) fn messages(&self) -> Vec<ToScheduler> {
-        self.shared.lock().unwrap().messages.clone()
+        let incident = |said: &&ToScheduler| matches!(said, ToScheduler::Incident(_));
+        self.shared.lock().unwrap().messages.iter().filter(|said| !incident(said)).cloned().collect()
     }
 
     pub(crate) fn shutdown(&self) {
@@ -209,7 +231,15 @@ async fn answer(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Re
             StatusCode::ACCEPTED.into_response()
         }
         call::Type::Message => {
-            shared.messages.push(serde_json::from_slice(&call.message.unwrap().data).unwrap());
+            let said: ToScheduler = serde_json::from_slice(&call.message.unwrap().data).unwrap();
+            if let ToScheduler::Incident(incident) = &said
+                && !shared.forgetful
+            {
+                let data = serde_json::to_vec(&ToExecutor::IncidentStored { id: incident.id }).unwrap();
+                let message = Some(event::Message { data });
+                send(&shared, &Event { message, ..of(event::Type::Message) });
+            }
+            shared.messages.push(said);
             StatusCode::ACCEPTED.into_response()
         }
         _ => StatusCode::ACCEPTED.into_response(),

@@ -22,6 +22,8 @@ struct World {
     asked: bool,
     /// How many sessions are being deleted.
     forgetting: usize,
+    /// An incident was told and not stored.
+    untold: bool,
     terminal: usize,
     acknowledged: bool,
     exited: bool,
@@ -77,6 +79,11 @@ impl World {
                 self.acknowledged = true;
                 acknowledged()
             }
+            16 if self.untold => {
+                self.untold = false;
+                // Each world's evidence has the same id.
+                Event::IncidentStored { id: uuid::Uuid::nil() }
+            }
             15 if self.forgetting > 0 => {
                 self.forgetting -= 1;
                 Event::Forgotten
@@ -103,6 +110,8 @@ impl World {
             13
         } else if self.forgetting > 0 {
             15
+        } else if self.untold {
+            16
         } else if self.terminal > 0 && !self.acknowledged {
             14
         } else {
@@ -145,6 +154,7 @@ impl World {
                 self.alive = false;
             }
             Effect::Forget { .. } => self.forgetting += 1,
+            Effect::Tell(_) => self.untold = true,
             Effect::Exit(_) => self.exited = true,
             _ => {}
         }

@@ -37,6 +37,7 @@ fn overtaken_events_change_nothing() {
         ("Swept", Event::Swept { left: 0 }),
         ("Forgotten", Event::Forgotten),
         ("Acknowledged", Event::Acknowledged { task: "broker-2__x".to_owned() }),
+        ("IncidentStored", Event::IncidentStored { id: uuid::Uuid::nil() }),
         ("Tick", Event::Tick),
     ];
     let legal = |state: &str, event: &str| match state {

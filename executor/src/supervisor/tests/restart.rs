@@ -31,6 +31,7 @@ fn the_jvm_is_replaced_and_the_task_is_not() {
     script.check([exited(How::Code(143)), Event::Swept { left: 0 }], expect![[r#"
         Forget { session: 7 }
         Sweep
+        Tell asked: restarted in place as asked; the JVM exited with code 143 2.0 s after SIGTERM
         Note("broker-1__11111111-2222-4333-8444-555555555555: the JVM exited with code 143 2.0 s after SIGTERM; starting the next one")
         Look
         -> preparing
@@ -51,13 +52,14 @@ fn the_jvm_is_replaced_and_the_task_is_not() {
     script.check(
         [exited(How::Signal(9)), Event::Forgotten, Event::Swept { left: 0 }, acknowledged()],
         expect![[r#"
-        Rest
-        Forget { session: 8 }
-        Sweep
-        Failed: the JVM was ended by SIGKILL after 0.0 s
-        Exit(Done)
-        -> done
-    "#]],
+            Rest
+            Forget { session: 8 }
+            Sweep
+            Tell killed: the JVM was ended by SIGKILL after 0.0 s: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup
+            Failed: the JVM was ended by SIGKILL after 0.0 s: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup [incident killed]
+            Exit(Done)
+            -> done
+        "#]],
     );
 }
 
@@ -167,6 +169,7 @@ fn a_newer_restart_wins() {
         Refuse broker-1__11111111-2222-4333-8444-555555555555 00000000-0000-0000-0000-000000000004 4: no Kafka
         Forget { session: 7 }
         Sweep
+        Tell asked: restarted in place as asked; the JVM exited with code 143 0.0 s after SIGTERM
         Note("broker-1__11111111-2222-4333-8444-555555555555: the JVM exited with code 143 0.0 s after SIGTERM; starting the next one")
         Look
         -> preparing
@@ -215,27 +218,29 @@ fn whoever_ends_the_task_ends_the_restart_too() {
     script.check(
         [kill(None), restart(4), exited(How::Code(143)), Event::Swept { left: 0 }],
         expect![[r#"
-        Killing: killed as asked
-        Note("the restart of broker-1__11111111-2222-4333-8444-555555555555 is given up: killed as asked")
-        Note("a restart of broker-1__11111111-2222-4333-8444-555555555555, which is ending: ignored")
-        Forget { session: 7 }
-        Sweep
-        Killed: killed as asked; the JVM exited with code 143 0.0 s after SIGTERM
-        -> done
-    "#]],
+            Killing: killed as asked
+            Note("the restart of broker-1__11111111-2222-4333-8444-555555555555 is given up: killed as asked")
+            Note("a restart of broker-1__11111111-2222-4333-8444-555555555555, which is ending: ignored")
+            Forget { session: 7 }
+            Sweep
+            Tell asked: killed as asked; the JVM exited with code 143 0.0 s after SIGTERM
+            Killed: killed as asked; the JVM exited with code 143 0.0 s after SIGTERM [incident asked]
+            -> done
+        "#]],
     );
     let mut script = Script::at("restarting");
     script.check(
         [kill(Some(0)), exited(How::Signal(9))],
         expect![[r#"
-        Killing: killed as asked
-        Note("the restart of broker-1__11111111-2222-4333-8444-555555555555 is given up: killed as asked")
-        Note("killed as asked: grace shortened to 0 s")
-        Signal(Kill)
-        Forget { session: 7 }
-        Sweep
-        -> stopping
-    "#]],
+            Killing: killed as asked
+            Note("the restart of broker-1__11111111-2222-4333-8444-555555555555 is given up: killed as asked")
+            Note("killed as asked: grace shortened to 0 s")
+            Signal(Kill)
+            Forget { session: 7 }
+            Sweep
+            Tell asked: killed as asked; the JVM was ended by SIGKILL after the grace
+            -> stopping
+        "#]],
     );
     let mut script = Script::at("restarting");
     script.on(exited(How::Code(143)));
@@ -243,7 +248,7 @@ fn whoever_ends_the_task_ends_the_restart_too() {
     script.check([Event::Signalled("SIGTERM"), Event::Swept { left: 0 }], expect![[r#"
         Killing: executor ended by SIGTERM
         Note("the restart of broker-1__11111111-2222-4333-8444-555555555555 is given up: executor ended by SIGTERM")
-        Failed: executor ended by SIGTERM; the JVM exited with code 143 0.0 s after SIGTERM
+        Failed: executor ended by SIGTERM; the JVM exited with code 143 0.0 s after SIGTERM [incident asked]
         -> done
     "#]]);
     let mut script = Script::at("restarting");
@@ -253,9 +258,9 @@ fn whoever_ends_the_task_ends_the_restart_too() {
     script.check(
         [shutdown()],
         expect![[r#"
-        Killed: executor shut down (the agent asks); the broker was not started yet
-        -> done
-    "#]],
+            Killed: executor shut down (the agent asks); the broker was not started yet [incident asked]
+            -> done
+        "#]],
     );
     // What was prepared meanwhile is not started.
     let mut script = Script::at("running");
@@ -264,15 +269,16 @@ fn whoever_ends_the_task_ends_the_restart_too() {
     script.check(
         [kill(None), Event::Prepared(Ok(secs(18))), exited(How::Code(143)), Event::Swept { left: 0 }],
         expect![[r#"
-        Rest
-        Killing: killed as asked
-        Note("stopping broker-1__11111111-2222-4333-8444-555555555555: killed as asked, grace 60 s")
-        Signal(Term)
-        Forget { session: 7 }
-        Sweep
-        Killed: killed as asked; the JVM exited with code 143 0.0 s after SIGTERM
-        -> done
-    "#]],
+            Rest
+            Killing: killed as asked
+            Note("stopping broker-1__11111111-2222-4333-8444-555555555555: killed as asked, grace 60 s")
+            Signal(Term)
+            Forget { session: 7 }
+            Sweep
+            Tell asked: killed as asked; the JVM exited with code 143 0.0 s after SIGTERM
+            Killed: killed as asked; the JVM exited with code 143 0.0 s after SIGTERM [incident asked]
+            -> done
+        "#]],
     );
 }
 
@@ -284,12 +290,13 @@ fn a_jvm_that_dies_is_a_failure_before_and_after_and_not_amid_the_restart() {
     script.check(
         [exited(How::Code(1)), Event::Prepared(Ok(secs(18))), Event::Swept { left: 0 }],
         expect![[r#"
-        Rest
-        Forget { session: 7 }
-        Sweep
-        Failed: the JVM exited with code 1 after 0.0 s
-        -> done
-    "#]],
+            Rest
+            Forget { session: 7 }
+            Sweep
+            Tell unexplained: the JVM exited with code 1 after 0.0 s
+            Failed: the JVM exited with code 1 after 0.0 s [incident unexplained]
+            -> done
+        "#]],
     );
     let mut script = Script::at("restarting");
     script.after(secs(60), Event::Tick);
@@ -298,6 +305,7 @@ fn a_jvm_that_dies_is_a_failure_before_and_after_and_not_amid_the_restart() {
         Signal(Kill)
         Forget { session: 7 }
         Sweep
+        Tell asked: restarted in place as asked; the JVM was ended by SIGKILL after the grace
         Note("broker-1__11111111-2222-4333-8444-555555555555: the JVM was ended by SIGKILL after the grace; starting the next one")
         Look
         -> preparing
@@ -308,11 +316,12 @@ fn a_jvm_that_dies_is_a_failure_before_and_after_and_not_amid_the_restart() {
     script.check(
         [exited(How::Code(1)), Event::Swept { left: 0 }],
         expect![[r#"
-        Rest
-        Sweep
-        Failed: the JVM exited with code 1 after 0.0 s
-        -> done
-    "#]],
+            Rest
+            Sweep
+            Tell unexplained: the JVM exited with code 1 after 0.0 s
+            Failed: the JVM exited with code 1 after 0.0 s [incident unexplained]
+            -> done
+        "#]],
     );
 }
 
@@ -323,7 +332,7 @@ fn no_other_jvm_beside_one_that_is_stuck() {
     script.said.clear();
     script.check([Event::Swept { left: 1 }, acknowledged(), Event::Forgotten], expect![[r#"
         Warn("1 processes of broker-1__11111111-2222-4333-8444-555555555555 outlive SIGKILL")
-        Failed: it cannot be restarted in place: the JVM was ended by SIGKILL 0.0 s after SIGTERM; 1 of its processes outlive SIGKILL, stuck in the kernel
+        Failed: it cannot be restarted in place: the JVM was ended by SIGKILL 0.0 s after SIGTERM: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup; 1 of its processes outlive SIGKILL, stuck in the kernel [incident killed]
         Exit(Done)
         -> done
     "#]]);
@@ -349,10 +358,11 @@ fn an_old_registration_is_waited_for_in_a_restart_too() {
     script.check(
         [Event::Tick, other("10.0.0.9:9092"), acknowledged(), Event::Forgotten, Event::Forgotten],
         expect![[r#"
-        Look
-        Failed: broker 1 is still registered by 10.0.0.9:9092: does another process run as this broker?
-        Exit(Done)
-        -> done
-    "#]],
+            Look
+            Tell killed: restarted in place as asked; the JVM was ended by SIGKILL 0.0 s after SIGTERM: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup
+            Failed: broker 1 is still registered by 10.0.0.9:9092: does another process run as this broker? [incident killed]
+            Exit(Done)
+            -> done
+        "#]],
     );
 }

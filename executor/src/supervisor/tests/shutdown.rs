@@ -28,7 +28,8 @@ fn shutdown_ends_everything_and_waits_only_briefly() {
         Signal(Term)
         Forget { session: 7 }
         Sweep
-        Killed: executor shut down (the agent asks); the JVM exited with code 143 0.0 s after SIGTERM
+        Tell asked: executor shut down (the agent asks); the JVM exited with code 143 0.0 s after SIGTERM
+        Killed: executor shut down (the agent asks); the JVM exited with code 143 0.0 s after SIGTERM [incident asked]
         -> done
     "#]]);
     script.after(ACKNOWLEDGE_BRIEFLY, Event::Tick);
@@ -113,14 +114,15 @@ fn a_signal_stops_the_broker_with_its_own_grace() {
     script.check(
         [Event::Signalled("SIGTERM"), exited(How::Code(143)), Event::Swept { left: 0 }],
         expect![[r#"
-        Rest
-        Killing: executor ended by SIGTERM
-        Note("stopping broker-1__11111111-2222-4333-8444-555555555555: executor ended by SIGTERM, grace 60 s")
-        Signal(Term)
-        Forget { session: 7 }
-        Sweep
-        Failed: executor ended by SIGTERM; the JVM exited with code 143 0.0 s after SIGTERM
-        -> done
-    "#]],
+            Rest
+            Killing: executor ended by SIGTERM
+            Note("stopping broker-1__11111111-2222-4333-8444-555555555555: executor ended by SIGTERM, grace 60 s")
+            Signal(Term)
+            Forget { session: 7 }
+            Sweep
+            Tell asked: executor ended by SIGTERM; the JVM exited with code 143 0.0 s after SIGTERM
+            Failed: executor ended by SIGTERM; the JVM exited with code 143 0.0 s after SIGTERM [incident asked]
+            -> done
+        "#]],
     );
 }

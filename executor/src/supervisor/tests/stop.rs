@@ -3,6 +3,7 @@
 use expect_test::expect;
 
 use super::*;
+use crate::diagnosis::Evidence;
 
 // D36
 #[test]
@@ -37,17 +38,18 @@ fn a_kill_is_a_term_and_a_grace_and_then_a_kill() {
     script.check(
         [exited(How::Signal(9))],
         expect![[r#"
-        Forget { session: 7 }
-        Sweep
-        -> stopping
-    "#]],
+            Forget { session: 7 }
+            Sweep
+            Tell asked: killed as asked; the JVM was ended by SIGKILL after the grace
+            -> stopping
+        "#]],
     );
     script.check(
         [Event::Swept { left: 0 }],
         expect![[r#"
-        Killed: killed as asked; the JVM was ended by SIGKILL after the grace
-        -> done
-    "#]],
+            Killed: killed as asked; the JVM was ended by SIGKILL after the grace [incident asked]
+            -> done
+        "#]],
     );
     script.check(
         [acknowledged()],
@@ -72,12 +74,13 @@ fn a_broker_that_stops_in_time() {
     script.check(
         events,
         expect![[r#"
-        Forget { session: 7 }
-        Sweep
-        Killed: killed as asked; the JVM exited with code 143 2.0 s after SIGTERM
-        Exit(Done)
-        -> done
-    "#]],
+            Forget { session: 7 }
+            Sweep
+            Tell asked: killed as asked; the JVM exited with code 143 2.0 s after SIGTERM
+            Killed: killed as asked; the JVM exited with code 143 2.0 s after SIGTERM [incident asked]
+            Exit(Done)
+            -> done
+        "#]],
     );
 }
 
@@ -169,42 +172,47 @@ fn a_task_without_a_jvm_is_killed_at_once() {
 fn a_jvm_that_ends_by_itself_fails_the_task_with_its_last_words() {
     let mut script = Script::at("running");
     script.now = secs(3);
-    let tail = vec!["java.net.BindException".to_owned(), "at kafka.Kafka".to_owned()];
-    script.check([Event::Exited(End { how: How::Code(1), tail }), Event::Swept { left: 2 }], expect![[r#"
+    let stderr = vec!["java.net.BindException".to_owned(), "at kafka.Kafka".to_owned()];
+    let evidence = Box::new(Evidence { stderr, ..Evidence::default() });
+    script.check([Event::Exited(End { how: How::Code(1), evidence }), Event::Swept { left: 2 }], expect![[r#"
         Rest
         Forget { session: 7 }
         Sweep
+        Tell unexplained: the JVM exited with code 1 after 3.0 s: java.net.BindException | at kafka.Kafka
         Warn("2 processes of broker-1__11111111-2222-4333-8444-555555555555 outlive SIGKILL")
-        Failed: the JVM exited with code 1 after 3.0 s: java.net.BindException | at kafka.Kafka; 2 of its processes outlive SIGKILL, stuck in the kernel
+        Failed: the JVM exited with code 1 after 3.0 s: java.net.BindException | at kafka.Kafka; 2 of its processes outlive SIGKILL, stuck in the kernel [incident unexplained]
         -> done
     "#]]);
     Script::at("starting").check(
         [exited(How::Signal(9)), Event::Swept { left: 0 }],
         expect![[r#"
-        Rest
-        Sweep
-        Failed: the JVM was ended by SIGKILL after 0.0 s
-        -> done
-    "#]],
+            Rest
+            Sweep
+            Tell killed: the JVM was ended by SIGKILL after 0.0 s: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup
+            Failed: the JVM was ended by SIGKILL after 0.0 s: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup [incident killed]
+            -> done
+        "#]],
     );
     Script::at("starting").check(
         [exited(How::Code(3)), Event::Swept { left: 0 }],
         expect![[r#"
-        Rest
-        Sweep
-        Failed: the JVM exited with code 3 (out of memory) after 0.0 s
-        -> done
-    "#]],
+            Rest
+            Sweep
+            Tell heap_out_of_memory: the JVM exited with code 3 after 0.0 s: its heap of 0 MiB is full (by its exit code): raise BROKER_HEAP_MB
+            Failed: the JVM exited with code 3 after 0.0 s: its heap of 0 MiB is full (by its exit code): raise BROKER_HEAP_MB [incident heap_out_of_memory]
+            -> done
+        "#]],
     );
     Script::at("running").check(
         [exited(How::Code(0)), Event::Swept { left: 0 }],
         expect![[r#"
-        Rest
-        Forget { session: 7 }
-        Sweep
-        Failed: the JVM exited with code 0 after 0.0 s
-        -> done
-    "#]],
+            Rest
+            Forget { session: 7 }
+            Sweep
+            Tell unexplained: the JVM exited with code 0 after 0.0 s
+            Failed: the JVM exited with code 0 after 0.0 s [incident unexplained]
+            -> done
+        "#]],
     );
 }
 
@@ -227,7 +235,8 @@ fn an_unhealthy_broker_is_stopped_and_fails_naming_the_reason() {
         Signal(Kill)
         Forget { session: 7 }
         Sweep
-        Failed: unhealthy: 3 checks failed in a row, the last one: no answer within 20 s; the JVM was ended by SIGKILL after the grace [healthy false] [Health]
+        Tell health_check: unhealthy: 3 checks failed in a row, the last one: no answer within 20 s; the JVM was ended by SIGKILL after the grace
+        Failed: unhealthy: 3 checks failed in a row, the last one: no answer within 20 s; the JVM was ended by SIGKILL after the grace [healthy false] [Health] [incident health_check]
         -> done
     "#]]);
 }
@@ -266,8 +275,9 @@ fn a_session_that_comes_after_the_end_is_deleted_too_and_nobody_waits_for_more()
         expect![[r#"
             Rest
             Sweep
+            Tell killed: the JVM was ended by SIGKILL after 0.0 s: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup
             Forget { session: 7 }
-            Failed: the JVM was ended by SIGKILL after 0.0 s
+            Failed: the JVM was ended by SIGKILL after 0.0 s: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup [incident killed]
             -> done
         "#]],
     );
@@ -298,7 +308,7 @@ fn a_session_that_comes_after_the_end_is_deleted_too_and_nobody_waits_for_more()
         ],
         expect![[r#"
             Forget { session: 9 }
-            Failed: the JVM was ended by SIGKILL after 0.0 s
+            Failed: the JVM was ended by SIGKILL after 0.0 s: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup [incident killed]
             Exit(Done)
             -> done
         "#]],

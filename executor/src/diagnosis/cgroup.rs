@@ -1,0 +1,130 @@
+//! The kernel's own count of processes it killed for want of memory, in cgroups of both versions.
+//!
+//! Pure: texts in, paths and numbers out. A file that is not there or has another form is no evidence.
+
+use std::path::PathBuf;
+
+/// A memory cgroup and how to read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// Name of the file with a line `oom_kill <n>`.
+    pub events: &'static str,
+    /// Name of the file with the limit.
+    pub limit: &'static str,
+}
+
+/// Where the memory cgroup of a process may be. `cgroup`: its `/proc/<pid>/cgroup`; `mounts`: our `/proc/self/mountinfo`.
+/// The likeliest comes first: what is mounted here may be all of a hierarchy or, in a container, a part of it.
+pub fn places(cgroup: &str, mounts: &str) -> Vec<Place> {
+    let mut places = Vec::new();
+    for line in cgroup.lines() {
+        // 4:memory:/a/b of version 1, 0::/a/b of version 2
+        let mut parts = line.splitn(3, ':');
+        let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+            continue;
+        };
+        let version_1 = controllers.split(',').any(|name| name == "memory");
+        if !version_1 && !controllers.is_empty() {
+            continue;
+        }
+        let (kind, events, limit) = match version_1 {
+            true => ("cgroup", "memory.oom_control", "memory.limit_in_bytes"),
+            false => ("cgroup2", "memory.events", "memory.max"),
+        };
+        for (root, mount_point) in mounts.lines().filter_map(|line| mount(line, kind)) {
+            let inside = path.strip_prefix(root.trim_end_matches('/')).unwrap_or(path);
+            let below = |part: &str| PathBuf::from(&mount_point).join(part.trim_start_matches('/'));
+            for directory in [below(inside), below("")] {
+                let place = Place { directory, events, limit };
+                if is_plain(&place.directory) && !places.contains(&place) {
+                    places.push(place);
+                }
+            }
+        }
+    }
+    // A process is in one memory cgroup: of version 1 where that controller is there.
+    places.sort_by_key(|place| place.events == "memory.events");
+    places
+}
+
+/// Root and mount point of a mountinfo line that mounts memory cgroups of this kind.
+fn mount(line: &str, kind: &str) -> Option<(String, String)> {
+    let (before, after) = line.split_once(" - ")?;
+    let mut fields = before.split(' ').skip(3);
+    let (root, point) = (fields.next()?, fields.next()?);
+    let mut after = after.split(' ');
+    let has_memory = kind == "cgroup2" || after.clone().nth(2)?.split(',').any(|option| option == "memory");
+    (after.next()? == kind && has_memory).then(|| (root.to_owned(), point.to_owned()))
+}
+
+fn is_plain(path: &std::path::Path) -> bool {
+    path.is_absolute() && !path.components().any(|part| part == std::path::Component::ParentDir)
+}
+
+/// The count in `memory.events` or `memory.oom_control`: `oom_kill <n>` on a line of its own.
+pub fn oom_kills(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+}
+
+/// The limit in bytes; `None` where there is none: `max`, or what version 1 says for it.
+pub fn limit(text: &str) -> Option<u64> {
+    text.trim().parse().ok().filter(|limit| *limit < 1 << 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V1: &str = "30 26 0:27 / /sys/fs/cgroup/memory rw,relatime shared:10 - cgroup cgroup rw,memory\n\
+                      31 26 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n";
+    const V2: &str = "29 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n";
+    const CONTAINER: &str =
+        "700 600 0:27 /mesos/abc /sys/fs/cgroup/memory ro,nosuid - cgroup cgroup rw,memory\n";
+
+    fn check(cgroup: &str, mounts: &str, expect: &[&str]) {
+        let found: Vec<_> = places(cgroup, mounts)
+            .iter()
+            .map(|place| place.directory.join(place.events).display().to_string())
+            .collect();
+        assert_eq!(found, expect);
+    }
+
+    // D45
+    #[test]
+    fn both_versions_are_found() {
+        check(
+            "4:memory:/mesos/abc\n0::/\n",
+            V1,
+            &[
+                "/sys/fs/cgroup/memory/mesos/abc/memory.oom_control",
+                "/sys/fs/cgroup/memory/memory.oom_control",
+            ],
+        );
+        check(
+            "0::/system.slice/mesos.service\n",
+            V2,
+            &["/sys/fs/cgroup/system.slice/mesos.service/memory.events", "/sys/fs/cgroup/memory.events"],
+        );
+        // In a container the mount shows a part, while the path is the whole one.
+        check("4:cpu,memory:/mesos/abc\n", CONTAINER, &["/sys/fs/cgroup/memory/memory.oom_control"]);
+        check(
+            "4:memory:/mesos/abc/sub\n",
+            CONTAINER,
+            &["/sys/fs/cgroup/memory/sub/memory.oom_control", "/sys/fs/cgroup/memory/memory.oom_control"],
+        );
+        check("3:cpu:/x\nnonsense\n", V1, &[]);
+        check("0::/../../etc\n", V2, &["/sys/fs/cgroup/memory.events"]);
+    }
+
+    #[test]
+    fn counts_and_limits() {
+        assert_eq!(oom_kills("low 0\nhigh 0\nmax 7\noom 1\noom_kill 3\noom_group_kill 0\n"), Some(3));
+        assert_eq!(oom_kills("oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"), Some(2));
+        assert_eq!(oom_kills("oom_kill_disable 0\nunder_oom 0\n"), None);
+        assert_eq!(limit("314572800\n"), Some(314_572_800));
+        assert_eq!(limit("max\n"), None);
+        assert_eq!(limit("9223372036854771712\n"), None);
+    }
+}

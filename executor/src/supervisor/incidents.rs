@@ -1,0 +1,155 @@
+//! Every end of the JVM is told, and told again until the scheduler has stored it (D45).
+//!
+//! This stands beside the states: a JVM may end in the middle of a task, and the next one serve, while its incident still
+//! waits for the scheduler. It looks at the effects of each event last: an incident that is told is kept here, the
+//! terminal update gets its short form, and the exit waits a little for the whole one to be stored.
+
+use std::time::Duration;
+
+use api::incident::{Incident, SHORT_LIMIT};
+use uuid::Uuid;
+
+use super::{
+    effect::{Effect, ExitCode},
+    event::End,
+    state::{Jvm, Phase, Task},
+    stop::Ending,
+};
+use crate::diagnosis::{
+    Wanted, diagnose,
+    incident::{Life, incident},
+};
+
+/// How long an executor whose task has ended waits for its incident to be stored.
+pub const STORED_WAIT: Duration = Duration::from_secs(5);
+/// Between two tellings: this, doubled each time, at most [`SLOWEST`].
+const AGAIN: Duration = Duration::from_secs(1);
+const SLOWEST: Duration = Duration::from_secs(60);
+/// Incidents kept in memory; older ones are in the sandbox only.
+const KEPT: usize = 4;
+
+/// How the JVM ended, in one line for people; its incident is told. `ending`: what was to end it, if anything was;
+/// `asked`: in words.
+pub(super) fn examine(
+    now: Duration,
+    task: &Task,
+    jvm: &Jvm,
+    asked: Option<(String, Option<&Ending>)>,
+    phase: Option<&Phase>,
+    end: End,
+    out: &mut Vec<Effect>,
+) -> String {
+    let End { how, evidence } = end;
+    let forced = matches!(phase, Some(Phase::Forced));
+    let wanted = match &asked {
+        None => Wanted::ByNobody,
+        Some((_, Some(Ending::Unhealthy(_)))) => Wanted::ByHealthCheck { forced },
+        Some(_) => Wanted::ByRequest { forced },
+    };
+    let diagnosis = diagnose(how, wanted, &evidence);
+    let uptime = now.saturating_sub(jvm.since);
+    let mut report = match phase {
+        Some(Phase::Asked { asked, .. }) => {
+            format!("the JVM {how} {} after SIGTERM", seconds(now.saturating_sub(*asked)))
+        }
+        Some(_) => format!("the JVM {how} after the grace"),
+        None => format!("the JVM {how} after {}", seconds(uptime)),
+    };
+    if !diagnosis.words.is_empty() {
+        report.push_str(": ");
+        report.push_str(&diagnosis.words);
+    }
+    // A task that is none of ours has no incidents anybody could store.
+    if let Ok(id) = task.id.parse() {
+        let asked = asked.map(|(words, _)| words);
+        let summary = match &asked {
+            Some(words) => format!("{words}; {report}"),
+            None => report.clone(),
+        };
+        let (config_id, generation) = task.runs();
+        let life = Life { task: id, uptime, config_id, generation, asked };
+        out.push(Effect::Tell(Box::new(incident(life, how, &diagnosis, summary, *evidence))));
+    }
+    report
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+/// What is told and not known to be stored.
+#[derive(Debug, Default)]
+pub(super) struct Untold {
+    waiting: Vec<Waiting>,
+    /// The end of the JVM that ran last, for the terminal update.
+    last: Option<Box<Incident>>,
+    /// The exit that waits, and until when.
+    leaving: Option<(ExitCode, Duration)>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    incident: Box<Incident>,
+    next: Duration,
+    pause: Duration,
+}
+
+impl Untold {
+    /// The scheduler has stored one.
+    pub(super) fn stored(&mut self, id: Uuid) {
+        self.waiting.retain(|waiting| waiting.incident.id != id);
+    }
+
+    /// Looks at what an event led to, and adds what is due.
+    pub(super) fn follow(&mut self, now: Duration, out: &mut Vec<Effect>) {
+        for effect in &mut *out {
+            match effect {
+                Effect::Tell(incident) => self.tell(now, incident),
+                // Another JVM: what the one before did is no longer the task's story.
+                Effect::Spawn => self.last = None,
+                Effect::Update(update) if update.state.is_terminal() => {
+                    update.incident =
+                        self.last.take().map(|incident| incident.within(SHORT_LIMIT)).map(Box::new);
+                    // Nothing is missing there, and Mesos delivers it for sure.
+                    if let Some(incident) = update.incident.as_ref().filter(|incident| incident.whole) {
+                        self.stored(incident.id);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if self.leaves(now, out) {
+            return;
+        }
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.next <= now) {
+            waiting.pause = (waiting.pause * 2).min(SLOWEST);
+            waiting.next = now + waiting.pause;
+            out.push(Effect::Tell(waiting.incident.clone()));
+        }
+    }
+
+    fn tell(&mut self, now: Duration, incident: &Incident) {
+        self.last = Some(Box::new(incident.clone()));
+        if self.waiting.len() == KEPT {
+            self.waiting.remove(0);
+        }
+        self.waiting.push(Waiting { incident: Box::new(incident.clone()), next: now + AGAIN, pause: AGAIN });
+    }
+
+    /// Whether the executor leaves now. The first exit waits; one that comes again has waited for longer than we do.
+    fn leaves(&mut self, now: Duration, out: &mut Vec<Effect>) -> bool {
+        let exit = out.iter().position(|effect| matches!(effect, Effect::Exit(_)));
+        match (exit, self.leaving) {
+            (Some(at), None) if !self.waiting.is_empty() && out[at] == Effect::Exit(ExitCode::Done) => {
+                out.remove(at);
+                self.leaving = Some((ExitCode::Done, now + STORED_WAIT));
+                false
+            }
+            (None, Some((code, until))) if self.waiting.is_empty() || now >= until => {
+                out.push(Effect::Exit(code));
+                true
+            }
+            (exit, _) => exit.is_some(),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Every end of the JVM is told until it is stored, and the exit waits for that, but not for ever (D45).
+
+use api::incident::{Cause, SHORT_LIMIT};
+use expect_test::expect;
+use uuid::Uuid;
+
+use super::*;
+use crate::diagnosis::Evidence;
+
+fn id(number: u128) -> Uuid {
+    Uuid::from_u128(number)
+}
+
+/// An end with so many words that they do not fit into an update.
+fn wordy(how: How, number: u128) -> Event {
+    let stdout = (0..200).map(|n| format!("[2026-11-25 20:00:00,{n:03}] INFO line (kafka.Log)")).collect();
+    Event::Exited(End { how, evidence: Box::new(Evidence { id: id(number), stdout, ..Evidence::default() }) })
+}
+
+/// One whose broker crashed and whose terminal update is acknowledged.
+fn crashed() -> Script {
+    let mut script = Script::at("running");
+    script.check(
+        [wordy(How::Code(1), 5), Event::Forgotten, Event::Swept { left: 0 }, acknowledged()],
+        expect![[r#"
+            Rest
+            Forget { session: 7 }
+            Sweep
+            Tell unexplained: the JVM exited with code 1 after 0.0 s
+            Failed: the JVM exited with code 1 after 0.0 s [incident unexplained]
+            -> done
+        "#]],
+    );
+    script
+}
+
+#[test]
+fn the_exit_waits_until_the_whole_incident_is_stored() {
+    let mut script = crashed();
+    script.check(
+        [Event::IncidentStored { id: id(6) }, Event::IncidentStored { id: id(5) }],
+        expect![[r#"
+            Exit(Done)
+            -> done
+        "#]],
+    );
+}
+
+#[test]
+fn it_is_told_again_and_waited_for_five_seconds_at_most() {
+    let mut script = crashed();
+    for _ in 0..49 {
+        script.after(secs(1) / 10, Event::Tick);
+    }
+    script.check(
+        [],
+        expect![[r#"
+            Tell unexplained: the JVM exited with code 1 after 0.0 s
+            Tell unexplained: the JVM exited with code 1 after 0.0 s
+            -> done
+        "#]],
+    );
+    script.after(secs(1) / 10, Event::Tick);
+    script.check(
+        [],
+        expect![[r#"
+            Exit(Done)
+            -> done
+        "#]],
+    );
+}
+
+// A shutdown gives two seconds for everything.
+#[test]
+fn whoever_is_in_a_hurry_is_not_kept() {
+    let mut script = crashed();
+    script.on(shutdown());
+    script.after(ACKNOWLEDGE_BRIEFLY, Event::Tick);
+    assert!(script.said.ends_with("Exit(Done)\n"), "{}", script.said);
+}
+
+// What goes with the terminal update is delivered by Mesos: there is nothing to wait for.
+#[test]
+fn an_orderly_stop_is_told_in_its_update() {
+    let mut script = Script::at("running");
+    script.on(kill(None));
+    script.said.clear();
+    script.check(
+        [wordy(How::Code(143), 5), Event::Forgotten, Event::Swept { left: 0 }, acknowledged()],
+        expect![[r#"
+            Forget { session: 7 }
+            Sweep
+            Tell asked: killed as asked; the JVM exited with code 143 0.0 s after SIGTERM
+            Killed: killed as asked; the JVM exited with code 143 0.0 s after SIGTERM [incident asked]
+            Exit(Done)
+            -> done
+        "#]],
+    );
+}
+
+#[test]
+fn the_update_has_the_short_form() {
+    let mut script = Script::at("running");
+    let mut short = None;
+    for event in [wordy(How::Signal(9), 5), Event::Swept { left: 0 }] {
+        for effect in script.supervisor.handle(secs(3), event) {
+            match effect {
+                Effect::Tell(whole) => {
+                    assert_eq!((whole.id, whole.cause, whole.whole), (id(5), Cause::Killed, true));
+                    assert_eq!((whole.uptime_ms, whole.stdout.len()), (3000, 200));
+                    assert_eq!(
+                        (whole.config_id, whole.generation),
+                        (Some(good().config_id), good().generation)
+                    );
+                }
+                Effect::Update(update) => short = update.incident,
+                _ => {}
+            }
+        }
+    }
+    let short = short.expect("the terminal update has one");
+    assert!(!short.whole && short.size() <= SHORT_LIMIT && short.id == id(5));
+    assert!(short.stdout.last().is_some_and(|line| line.contains(",199]")), "the last lines stay");
+}
+
+// A JVM killed, however often and whatever it is asked meanwhile.
+#[test]
+fn a_cause_that_shows_is_named_though_the_end_was_asked_for() {
+    let mut script = Script::at("stopping");
+    let stdout = vec!["Terminating due to java.lang.OutOfMemoryError: Java heap space".to_owned()];
+    let evidence = Box::new(Evidence { stdout, ..Evidence::default() });
+    script.on(Event::Exited(End { how: How::Code(3), evidence }));
+    assert!(
+        script.said.contains("Tell heap_out_of_memory: killed as asked; the JVM exited"),
+        "{}",
+        script.said
+    );
+}
