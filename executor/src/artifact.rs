@@ -17,6 +17,19 @@ pub struct Kafka {
     pub jars: Vec<String>,
 }
 
+/// A line of Kafka: major and minor number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Line(pub u32, pub u32);
+
+impl Kafka {
+    /// The line its version belongs to. Numbers that nobody can read are taken for the newest.
+    pub fn line(&self) -> Line {
+        let mut numbers = self.version.split(['.', '-']).map(|part| part.parse().ok());
+        let mut next = || numbers.next().flatten().unwrap_or(u32::MAX);
+        Line(next(), next())
+    }
+}
+
 /// A Java to run it with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Java {
@@ -24,6 +37,15 @@ pub struct Java {
     pub program: PathBuf,
     /// Where it was found.
     pub source: JavaSource,
+    /// Its feature number, 17 of 17.0.15, where its `release` file says so.
+    pub feature: Option<u32>,
+}
+
+/// The feature number that a JRE's `release` file tells: 17 of `JAVA_VERSION="17.0.15"`, 8 of `"1.8.0_392"`.
+pub fn feature(release: &str) -> Option<u32> {
+    let version = release.lines().find_map(|line| line.strip_prefix("JAVA_VERSION="))?.trim_matches('"');
+    let version = version.strip_prefix("1.").unwrap_or(version);
+    version.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// Where a Java comes from; the first that is there wins.
@@ -79,6 +101,34 @@ mod tests {
         check(&["kafka_2.13-3.9.2-SNAPSHOT.jar"], Some(("2.13", "3.9.2-SNAPSHOT")));
         check(&["kafka-clients-3.9.2.jar", "kafka_2.13-3.9.2-javadoc.jar", "kafka_2.13-3.9.2.jar.asc"], None);
         check(&[], None);
+    }
+
+    #[test]
+    fn lines_and_features_are_read() {
+        let of = |version: &str| Kafka {
+            directory: String::new(),
+            scala: String::new(),
+            version: version.to_owned(),
+            jars: Vec::new(),
+        };
+        for (version, line) in [
+            ("3.9.2", Line(3, 9)),
+            ("2.8.2", Line(2, 8)),
+            ("0.11.0.2", Line(0, 11)),
+            ("4.0-SNAPSHOT", Line(4, 0)),
+            ("5", Line(5, u32::MAX)),
+        ] {
+            assert_eq!(of(version).line(), line);
+        }
+        for (release, number) in [
+            ("IMPLEMENTOR=\"x\"\nJAVA_VERSION=\"17.0.15\"\n", Some(17)),
+            ("JAVA_VERSION=\"1.8.0_392\"", Some(8)),
+            ("JAVA_VERSION=\"25\"", Some(25)),
+            ("JAVA_VERSION=\"\"", None),
+            ("JAVA_RUNTIME_VERSION=\"17\"", None),
+        ] {
+            assert_eq!(feature(release), number, "{release}");
+        }
     }
 
     #[test]

@@ -6,10 +6,12 @@
 //! - [`artifact`]: what was fetched into the sandbox, by its marks;
 //! - [`diagnosis`]: evidence → what ended the JVM, and its incident;
 //! - [`properties`]: contract → `server.properties`;
-//! - [`command`]: contract and artifacts → the JVM's argv and environment.
+//! - [`command`]: contract and artifacts → the JVM's argv and environment;
+//! - [`archive`]: which class-data archive fits it, and how one is made.
 //!
 //! [`shell`] acts: agent, processes, probes, admin endpoint.
 
+pub mod archive;
 pub mod artifact;
 pub mod command;
 pub mod contract;

@@ -10,10 +10,12 @@
 
 mod admin;
 mod agent;
+mod archive;
 mod artifacts;
 mod broker;
 mod evidence;
 mod fork;
+mod limits;
 mod prepare;
 mod process;
 mod tail;
@@ -40,6 +42,7 @@ use tracing::{error, info, warn};
 use self::{
     admin::View,
     agent::Agent,
+    archive::Archivist,
     broker::{Broker, chain},
     evidence::{Start, Witness},
     prepare::{Place, PrepareError, Prepared, prepare},
@@ -85,6 +88,7 @@ struct Shell {
     family: Option<Family>,
     /// What was so when it started, until its end.
     jvm_start: Option<Start>,
+    archivist: Archivist,
     /// Probes and checks; dropped with [`Effect::Rest`].
     watchers: JoinSet<()>,
     /// What must be finished before we leave, or is ended with us.
@@ -94,6 +98,7 @@ struct Shell {
 
 /// Runs until the task has ended. `environment` is the one the agent gave this process.
 pub async fn run(environment: BTreeMap<String, String>) -> ExitCode {
+    limits::set();
     let (agent, sandbox) = match Agent::start(&environment) {
         Ok(started) => started,
         Err(problem) => {
@@ -136,6 +141,7 @@ async fn serve(
         preparations: 0,
         family: None,
         jvm_start: None,
+        archivist: Archivist::default(),
         watchers: JoinSet::new(),
         others: JoinSet::new(),
         exit: None,
@@ -168,6 +174,7 @@ impl Shell {
             }
         }
         let state = self.supervisor.state();
+        self.archivist.look(state == "running", &self.sandbox);
         self.view.send_if_modified(|view| std::mem::replace(&mut view.state, state) != state);
     }
 
@@ -275,6 +282,7 @@ impl Shell {
         info!(%pid, program = %command.program.display(), arguments = ?command.shown(), "the JVM is started");
         self.family = Some(Family::new(pid));
         self.jvm_start = Some(Witness::start(mark, pid, command, &self.sandbox));
+        self.archivist.started(pid, prepared.archive.clone());
         // Probes and checks speak the supervisor's language; one small task passes it on.
         let (events, mut received) = mpsc::channel(1);
         let inbox = self.inbox.clone();
@@ -297,8 +305,10 @@ impl Shell {
 
     /// After a SIGCHLD.
     fn child_changed(&mut self) -> Option<Event> {
+        self.archivist.reap(&self.sandbox);
         let how = self.family.as_mut().and_then(Family::reap);
         let Some(how) = how else { return self.swept() };
+        self.archivist.ended(how, &self.sandbox);
         let evidence = match (&self.ready, self.jvm_start.take()) {
             (Some(Ready { prepared, witness, .. }), Some(start)) => {
                 witness.evidence(&start, &prepared.command.program, &self.sandbox)

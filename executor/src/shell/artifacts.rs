@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::artifact::{Java, JavaSource, Kafka, kafka};
+use crate::artifact::{Java, JavaSource, Kafka, feature, kafka};
 
 /// What is missing, and where it was looked for.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +81,22 @@ pub(super) fn find_java(
     volume: &str,
     environment: &BTreeMap<String, String>,
 ) -> Result<Java, Missing> {
+    let (program, source) = java_program(sandbox, volume, environment)?;
+    let release = jre_of(&program).and_then(|jre| fs::read_to_string(jre.join("release")));
+    Ok(Java { feature: release.ok().and_then(|release| feature(&release)), program, source })
+}
+
+/// The directory of the JRE whose `bin/java` this is, behind all links to it.
+pub(super) fn jre_of(program: &Path) -> io::Result<PathBuf> {
+    let program = program.canonicalize()?;
+    program.ancestors().nth(2).map(Path::to_owned).ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+fn java_program(
+    sandbox: &Path,
+    volume: &str,
+    environment: &BTreeMap<String, String>,
+) -> Result<(PathBuf, JavaSource), Missing> {
     let inside = |directory: &Path| Some(directory.join("bin/java")).filter(|program| is_program(program));
     let found: Vec<(String, PathBuf)> = directories(sandbox, volume)?
         .into_iter()
@@ -90,16 +106,16 @@ pub(super) fn find_java(
         return Err(Missing::Javas(found.into_iter().map(|(name, _)| name).collect()));
     }
     if let Some((_, program)) = found.into_iter().next() {
-        return Ok(Java { program, source: JavaSource::Sandbox });
+        return Ok((program, JavaSource::Sandbox));
     }
     if let Some(home) = environment.get("JAVA_HOME").filter(|home| !home.is_empty()) {
         let program = inside(Path::new(home)).ok_or_else(|| Missing::JavaHome(home.clone()))?;
-        return Ok(Java { program, source: JavaSource::JavaHome });
+        return Ok((program, JavaSource::JavaHome));
     }
     let path = environment.get("PATH").cloned().unwrap_or_default();
     let program =
         std::env::split_paths(&path).map(|directory| directory.join("java")).find(|java| is_program(java));
-    program.map(|program| Java { program, source: JavaSource::Path }).ok_or(Missing::Java(path))
+    program.map(|program| (program, JavaSource::Path)).ok_or(Missing::Java(path))
 }
 
 fn is_program(path: &Path) -> bool {

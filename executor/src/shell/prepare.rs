@@ -10,9 +10,14 @@ use std::{
 use api::launch::LaunchContract;
 use tracing::info;
 
-use super::artifacts::{Missing, find_java, find_kafka};
+use super::{
+    archive::{self, Recipe},
+    artifacts::{Missing, find_java, find_kafka},
+    limits,
+};
 use crate::{
-    command::{JvmCommand, LOG4J_PROPERTIES, LOGS, SERVER_PROPERTIES, command, log4j_properties},
+    artifact::Kafka,
+    command::{JvmCommand, LOGS, Machine, SERVER_PROPERTIES, command, logging},
     properties::server_properties,
 };
 
@@ -48,6 +53,8 @@ impl Place {
 pub(super) struct Prepared {
     place: Place,
     pub(super) command: JvmCommand,
+    /// Of its class-data archive, where it has one.
+    pub(super) archive: Option<Recipe>,
     /// Of the broker's ZooKeeper session.
     pub(super) session_timeout: Duration,
 }
@@ -107,16 +114,21 @@ pub(super) fn prepare(
         true => Ok(()),
         false => Err(PrepareError::Volume(contract.volume.clone())),
     };
-    let files = files(contract, place, sandbox);
+    let files = files(contract, place, sandbox, kafka.as_ref().ok());
     match (kafka, java, volume, files) {
         (Ok(kafka), Ok(java), Ok(()), Ok(())) => {
             let java_program = java.program.display().to_string();
             info!(kafka = %kafka.version, scala = %kafka.scala, java = java_program, source = ?java.source, "artifacts found");
-            Ok(Prepared {
-                place,
-                command: command(contract, &kafka, &java, environment),
-                session_timeout: session_timeout(contract),
-            })
+            let machine = Machine {
+                free: limits::free(sandbox),
+                archive: archive::find(contract, &kafka, &java, sandbox),
+                environment: environment.clone(),
+            };
+            let command = command(contract, &kafka, &java, &machine);
+            let archive = machine
+                .archive
+                .map(|archive| Recipe { maker: archive.maker(contract, &kafka, &command), archive });
+            Ok(Prepared { place, command, archive, session_timeout: session_timeout(contract) })
         }
         (kafka, java, volume, files) => {
             let errors = [kafka.err(), java.err(), volume.err(), files.err()];
@@ -125,7 +137,12 @@ pub(super) fn prepare(
     }
 }
 
-fn files(contract: &LaunchContract, place: Place, sandbox: &Path) -> Result<(), PrepareError> {
+fn files(
+    contract: &LaunchContract,
+    place: Place,
+    sandbox: &Path,
+    kafka: Option<&Kafka>,
+) -> Result<(), PrepareError> {
     let directory = sandbox.join(place.directory());
     fs::create_dir_all(&directory).map_err(|error| PrepareError::Stage(directory.clone(), error))?;
     let made = server_properties(contract);
@@ -134,7 +151,9 @@ fn files(contract: &LaunchContract, place: Place, sandbox: &Path) -> Result<(), 
     for change in made.changes {
         info!("server.properties: {change}");
     }
-    overrider::write::write(&directory.join(LOG4J_PROPERTIES), log4j_properties().as_bytes())?;
+    if let Some(logging) = kafka.map(|kafka| logging(kafka.line())) {
+        overrider::write::write(&directory.join(logging.file), logging.text.as_bytes())?;
+    }
     fs::create_dir_all(sandbox.join(LOGS)).map_err(PrepareError::Logs)
 }
 

@@ -143,23 +143,36 @@ impl Executor {
 
     /// Starts it for the agent at `agent`, environment as in mesos-v1-http 6.1.
     pub(crate) fn start(&mut self, agent: SocketAddr) {
-        self.start_with(&[
-            ("MESOS_FRAMEWORK_ID", "F"),
-            ("MESOS_EXECUTOR_ID", "E"),
-            ("MESOS_SLAVE_ID", "A"),
-            ("MESOS_SLAVE_PID", &format!("slave(1)@{agent}")),
-            ("MESOS_AGENT_ENDPOINT", &agent.to_string()),
-            ("MESOS_CHECKPOINT", "1"),
-            ("MESOS_RECOVERY_TIMEOUT", "15mins"),
-            ("MESOS_SUBSCRIPTION_BACKOFF_MAX", "200ms"),
-            ("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "4secs"),
-            ("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", "swordfish"),
-        ]);
+        self.start_by(&[env!("CARGO_BIN_EXE_kafka-executor")], agent);
+    }
+
+    /// The same through another program, which ends as the executor.
+    pub(crate) fn start_by(&mut self, program: &[&str], agent: SocketAddr) {
+        self.start_as(
+            program,
+            &[
+                ("MESOS_FRAMEWORK_ID", "F"),
+                ("MESOS_EXECUTOR_ID", "E"),
+                ("MESOS_SLAVE_ID", "A"),
+                ("MESOS_SLAVE_PID", &format!("slave(1)@{agent}")),
+                ("MESOS_AGENT_ENDPOINT", &agent.to_string()),
+                ("MESOS_CHECKPOINT", "1"),
+                ("MESOS_RECOVERY_TIMEOUT", "15mins"),
+                ("MESOS_SUBSCRIPTION_BACKOFF_MAX", "200ms"),
+                ("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "4secs"),
+                ("MESOS_EXECUTOR_AUTHENTICATION_TOKEN", "swordfish"),
+            ],
+        );
     }
 
     pub(crate) fn start_with(&mut self, environment: &[(&str, &str)]) {
+        self.start_as(&[env!("CARGO_BIN_EXE_kafka-executor")], environment);
+    }
+
+    fn start_as(&mut self, program: &[&str], environment: &[(&str, &str)]) {
         let output = |name| File::create(self.path(name)).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_kafka-executor"))
+        let child = Command::new(program[0])
+            .args(&program[1..])
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("MESOS_SANDBOX", self.sandbox.path())
