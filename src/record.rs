@@ -126,6 +126,14 @@ pub fn restore(records: &Records) -> Result<Option<Stored>, RestoreError> {
     Ok(Some(stored))
 }
 
+/// Entry point for a fuzzer: whatever stands in one record of a sound state, restoring ends.
+pub fn fuzz(bytes: &[u8]) {
+    let (key, value) = bytes.split_at(bytes.iter().position(|byte| *byte == b'\n').unwrap_or(0));
+    let key = String::from_utf8_lossy(key).into_owned();
+    let schema = json(&schema::current());
+    let _no_panic = restore(&Records::from([("schema".to_owned(), schema), (key, value.to_vec())]));
+}
+
 fn json(value: &impl Serialize) -> Vec<u8> {
     // Proof: every map in a record has text keys, and no `Serialize` of ours returns an error.
     #[expect(clippy::unwrap_used, reason = "proof above")]

@@ -112,6 +112,18 @@ fn problems(task_id: &str, contract: &LaunchContract) -> Vec<String> {
     problems
 }
 
+/// Entry point for a fuzzer: whatever the bytes, reading ends, and what reads can be carried out.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz(bytes: &[u8]) {
+    const TASK: &str = "broker-1__00000000-0000-0000-0000-000000000009";
+    if let Ok(contract) = read(TASK, bytes) {
+        assert_eq!(contract.broker.0, 1);
+        assert!(contract.port > 0 && contract.api_port > 0 && contract.heap_mb > 0);
+    }
+}
+
 #[cfg(test)]
 #[path = "contract/tests.rs"]
 pub(crate) mod tests;

@@ -65,6 +65,23 @@ pub fn seal(message: &[u8]) -> Result<Bytes, Error> {
     Ok(framed.freeze())
 }
 
+/// Entry point for a fuzzer: whatever the bytes, decoding ends, and frames are in the bytes as they are.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz(bytes: &[u8]) {
+    let mut decoder = Decoder::default();
+    let mut rest = bytes;
+    for piece in bytes.chunks(7) {
+        decoder.buffer().extend_from_slice(piece);
+        while let Ok(Some(frame)) = decoder.take() {
+            assert!(rest[4..].starts_with(&frame.correlation.to_be_bytes()), "another correlation id");
+            assert!(rest[8..].starts_with(&frame.body), "a body is not what the bytes hold");
+            rest = &rest[8 + frame.body.len()..];
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -119,6 +136,7 @@ mod tests {
         /// Any bytes at all: frames or an error, never more than was put in.
         #[test]
         fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            fuzz(&bytes);
             if let Ok(frames) = decoded(&[&bytes]) {
                 prop_assert!(frames.iter().map(|frame| 8 + frame.body.len()).sum::<usize>() <= bytes.len());
             }

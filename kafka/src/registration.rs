@@ -118,6 +118,18 @@ fn endpoint(text: &str) -> Option<Endpoint> {
     Some(Endpoint { listener: listener.to_owned(), host: host.to_owned(), port: port.parse().ok()? })
 }
 
+/// Entry point for a fuzzer: whatever a broker's node and a partition's hold, reading ends, and a registration has an
+/// endpoint.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz(bytes: &[u8]) {
+    if let Ok(registration) = parse(1, bytes, Owner(7)) {
+        assert!(!registration.endpoint().address().is_empty(), "a registration without an address");
+    }
+    let _no_panic = (crate::partition::parse_state(bytes), crate::partition::parse_assignment(bytes));
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -175,12 +187,13 @@ mod tests {
             text in any::<String>(),
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
         ) {
-            let _ = parse(0, text.as_bytes(), Owner(0));
+            fuzz(text.as_bytes());
             let mut bytes = NOW.as_bytes().to_vec();
             for (at, byte) in changes {
                 let at = at.index(bytes.len());
                 bytes[at] = byte;
             }
+            fuzz(&bytes);
             if let Ok(registration) = parse(0, &bytes, Owner(0)) {
                 prop_assert!(!registration.endpoints.is_empty());
                 let own = registration.endpoint().address();

@@ -41,6 +41,17 @@ pub fn decode<T: Message + Name + Default>(bytes: &[u8]) -> Result<T, DecodeErro
     Ok(message)
 }
 
+/// Entry point for a fuzzer: whatever the bytes, decoding ends; what decodes is encoded, decodes again and is the same.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz(bytes: &[u8]) {
+    let Ok(call) = decode::<crate::v1::scheduler::Call>(bytes) else { return };
+    // As bytes: a NaN in a scalar equals nothing.
+    let again = decode::<crate::v1::scheduler::Call>(&call.encode_to_vec()).map(|call| call.encode_to_vec());
+    assert_eq!(again.ok(), Some(call.encode_to_vec()), "what was encoded does not decode the same");
+}
+
 /// Checks bytes that decode as the named message.
 pub(crate) fn check_required(name: &str, bytes: &[u8]) -> Result<(), DecodeError> {
     let mut problems = Vec::new();
@@ -146,5 +157,15 @@ mod tests {
     fn what_does_not_decode_is_no_question_of_fields() {
         assert!(matches!(decode::<FrameworkId>(&[0x0a, 5]), Err(DecodeError::Protobuf(_))));
         assert!(SHAPES.is_sorted_by_key(|shape| shape.name));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_bytes_do_no_harm(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60)) {
+            fuzz(&bytes);
+            // Inside a SUBSCRIBE, where more of them decode.
+            let body = [&[0x1a, bytes.len() as u8][..], &bytes].concat();
+            fuzz(&[&[0x08, 0x01][..], &body].concat());
+        }
     }
 }

@@ -160,6 +160,21 @@ fn entry(logical: &[u8]) -> Result<Entry, Problem> {
     Ok(Entry { key: escape::decode(key)?, value: escape::decode(value)? })
 }
 
+/// Entry point for a fuzzer: whatever the bytes, reading ends; what reads is written as it was, and a key that is set
+/// reads as it was set, also when the result is read again.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz(bytes: &[u8]) {
+    let Ok(mut properties) = Properties::parse(bytes) else { return };
+    assert_eq!(properties.to_bytes(), bytes, "what was not touched has changed");
+    let value = String::from_utf8_lossy(bytes).into_owned();
+    properties.set("a key", &value);
+    let again = Properties::parse(&properties.to_bytes()).map(|again| again.to_map());
+    assert_eq!(again, Ok(properties.to_map()), "what was written reads otherwise");
+    assert_eq!(properties.get("a key"), Some(&*value));
+}
+
 #[cfg(test)]
 #[path = "properties/tests.rs"]
 mod tests;

@@ -68,3 +68,13 @@ fn bad_records_are_refused() {
         assert!(error.starts_with("the stored state is incomplete: ") && error.contains(said), "{error}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_record(
+        key in "(framework|target|configs/.{0,40}|brokers/[0-9]{0,3}|released/.{0,40}|.{0,10})",
+        value in r#"(null|[0-9]{1,5}|"[0-9a-f-]{0,36}"|\{.{0,40}\}|.{0,40})"#,
+    ) {
+        record::fuzz(format!("{key}\n{value}").as_bytes());
+    }
+}

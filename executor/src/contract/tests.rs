@@ -102,3 +102,17 @@ fn a_newer_or_foreign_one_says_so() {
     let Problems(problems) = read(TASK, &serde_json::to_vec(&kraft).unwrap()).unwrap_err();
     assert!(problems[0].contains("unknown variant `kraft`"), "{problems:?}");
 }
+
+proptest::proptest! {
+    #[test]
+    fn changed_bytes(
+        changes in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), proptest::prelude::any::<u8>()), 0..4),
+    ) {
+        let mut bytes = serde_json::to_vec(&good()).unwrap();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        fuzz(&bytes);
+    }
+}
