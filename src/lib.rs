@@ -25,6 +25,7 @@ pub mod config;
 pub mod decide;
 pub mod event;
 pub mod framework;
+pub mod incident;
 pub mod kill;
 pub mod launch;
 pub mod offer;
@@ -60,6 +61,7 @@ pub struct Scheduler {
     state: State,
     /// `None` only while nothing was stored by this process.
     written: Option<Stored>,
+    /// What is stored, but for incidents, which are many and never change.
     records: Records,
     rng: StdRng,
 }
@@ -89,6 +91,7 @@ impl Scheduler {
             records: records.clone(),
             rng: StdRng::seed_from_u64(seed),
         };
+        record::without_incidents(&mut scheduler.records);
         let writes = scheduler.changes();
         Ok((scheduler, Effects { writes, notes, ..Effects::default() }))
     }
@@ -132,8 +135,11 @@ impl Scheduler {
         if self.written.as_ref() == Some(&self.state.stored) {
             return event::Batch::default();
         }
-        let records = record::all(&self.state.stored);
-        let changes = record::changes(&self.records, &records);
+        let records = record::but_incidents(&self.state.stored);
+        let mut changes = record::changes(&self.records, &records);
+        if let Some(written) = &self.written {
+            changes.0.extend(record::incident_changes(&written.incidents, &self.state.stored.incidents).0);
+        }
         self.records = records;
         self.written = Some(self.state.stored.clone());
         changes
@@ -157,6 +163,7 @@ fn first(service: Service) -> Stored {
         configs: BTreeMap::from([(target, service)]),
         brokers: BTreeMap::new(),
         released: BTreeMap::new(),
+        incidents: BTreeMap::new(),
     };
     add_brokers(&mut stored);
     stored

@@ -7,21 +7,26 @@
 //! | `target` | which configuration is wanted |
 //! | `configs/<uuid>` | a whole service configuration; immutable |
 //! | `brokers/<n>` | home, task, failures, wishes of one broker |
+//! | `incidents/<n>/<uuid>` | one end of a broker's JVM (D45); a whole one may replace a short one |
 //! | `released/<uuid>` | a home let go, its reservation not yet returned for sure |
 
 mod schema;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use api::ids::BrokerId;
+use api::{ids::BrokerId, incident::Incident};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
     broker::{Broker, ConfigId, HomeId},
     event::{Batch, Records, Write},
+    incident::Incidents,
     state::Stored,
 };
+
+/// What the keys of incidents begin with.
+const INCIDENTS: &str = "incidents/";
 
 /// Why stored records are not usable.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +52,49 @@ pub enum RestoreError {
 
 /// All records of a state.
 pub fn all(stored: &Stored) -> Records {
+    let mut records = but_incidents(stored);
+    for (broker, incidents) in &stored.incidents {
+        records.extend(incidents.iter().map(|incident| (incident_key(*broker, incident), json(&**incident))));
+    }
+    records
+}
+
+fn incident_key(broker: BrokerId, incident: &Incident) -> String {
+    format!("{INCIDENTS}{broker}/{}", incident.id)
+}
+
+/// Takes away what [`but_incidents`] leaves out.
+pub fn without_incidents(records: &mut Records) {
+    records.retain(|key, _| !key.starts_with(INCIDENTS));
+}
+
+/// What to write so that incidents of `before` become those of `after`. Each is a hundred times as long as any other record,
+/// and all of them together would be made anew with every change: so these are compared before they are made.
+pub fn incident_changes(
+    before: &BTreeMap<BrokerId, Incidents>,
+    after: &BTreeMap<BrokerId, Incidents>,
+) -> Batch {
+    let all = |of: &BTreeMap<BrokerId, Incidents>| -> BTreeMap<String, Arc<Incident>> {
+        let each = |(broker, incidents): (&BrokerId, &Incidents)| -> Vec<_> {
+            incidents.iter().map(|incident| (incident_key(*broker, incident), Arc::clone(incident))).collect()
+        };
+        of.iter().flat_map(each).collect()
+    };
+    if before == after {
+        return Batch::default();
+    }
+    let (before, after) = (all(before), all(after));
+    let puts = after
+        .iter()
+        .filter(|(key, incident)| before.get(*key) != Some(incident))
+        .map(|(key, incident)| Write::Put { key: key.clone(), value: json(&**incident) });
+    let deletes =
+        before.keys().filter(|key| !after.contains_key(*key)).map(|key| Write::Delete { key: key.clone() });
+    Batch(puts.chain(deletes).collect())
+}
+
+/// All records of a state but those of incidents.
+pub fn but_incidents(stored: &Stored) -> Records {
     let mut records = Records::new();
     let mut put = |key: String, value: Vec<u8>| records.insert(key, value);
     put("schema".to_owned(), json(&schema::current()));
@@ -98,6 +146,7 @@ pub fn restore(records: &Records) -> Result<Option<Stored>, RestoreError> {
         configs: BTreeMap::new(),
         brokers: BTreeMap::new(),
         released: BTreeMap::new(),
+        incidents: BTreeMap::new(),
     };
     for (key, value) in records {
         match key.split_once('/') {
@@ -107,6 +156,10 @@ pub fn restore(records: &Records) -> Result<Option<Stored>, RestoreError> {
             Some(("brokers", _)) => {
                 let broker: Broker = parse(key, value)?;
                 stored.brokers.insert(broker.id, broker);
+            }
+            Some(("incidents", _)) => {
+                let incident: Incident = parse(key, value)?;
+                stored.incidents.entry(incident.broker).or_default().restore(incident);
             }
             Some(("released", id)) => {
                 stored.released.insert(HomeId(uuid(key, id)?), parse(key, value)?);

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use api::{
     ids::{BrokerId, TaskId},
+    message::ToScheduler,
     rest::offer::OfferOutcome,
 };
 use kafka::snapshot::Snapshot;
@@ -22,6 +23,7 @@ use crate::{
     broker::{Broker, Condition, ConfigId, Hold, Home, HomeId, Task, is_terminal},
     config::{Service, ValidationError},
     event::{Effects, Event, Timestamp},
+    incident::{self, Incidents},
     kill::Kills,
     reconcile::Reconcile,
 };
@@ -39,6 +41,8 @@ pub struct Stored {
     pub brokers: BTreeMap<BrokerId, Broker>,
     /// Homes let go whose reservations may still have to be returned.
     pub released: BTreeMap<HomeId, Released>,
+    /// How the brokers' JVMs ended.
+    pub incidents: BTreeMap<BrokerId, Incidents>,
 }
 
 /// A home that was let go. Only these are ever destroyed; a reservation nobody remembers is left alone.
@@ -160,8 +164,11 @@ impl State {
             }
             Event::Offers(offers) => return offers,
             Event::Update(status) => self.update(now, &status, effects),
-            // Nothing acts on one yet.
-            Event::Message(_) => {}
+            Event::Message(said) => match *said {
+                ToScheduler::Incident(incident) => incident::told(self, *incident, effects),
+                // Nothing acts on one yet.
+                ToScheduler::RestartRefused { .. } => {}
+            },
             Event::Command(_, command) => match command {},
             Event::Kafka(Ok(snapshot)) => {
                 self.kafka = Some(snapshot);
@@ -195,6 +202,9 @@ impl State {
         };
         self.reconcile.heard(id);
         let state = status.state();
+        if is_terminal(state) {
+            incident::reported(self, status, effects);
+        }
         if is_terminal(state) || state == TaskState::TaskUnknown {
             self.kills.done(id);
         }

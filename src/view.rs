@@ -2,8 +2,11 @@
 //!
 //! A view is published whole, so that one request never sees half of a change. It holds nothing that is not shown.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use api::{
     ids::BrokerId,
+    incident::Incident,
     rest::{self, Check, CheckName, Status, Wait as Waiting, WaitReason},
 };
 use uuid::Uuid;
@@ -31,6 +34,8 @@ pub struct View {
     pub active: rest::PlanActive,
     /// `GET /v1/brokers` and `GET /v1/brokers/{id}`: every configured broker, ids ascending (D4).
     pub brokers: Vec<rest::Broker>,
+    /// `GET /v1/brokers/{id}/incidents`: of every configured broker, newest first (D45).
+    pub incidents: BTreeMap<BrokerId, Vec<Arc<Incident>>>,
     /// `GET /v1/connection`: brokers that run. Topic routes use its `address` and `zookeeper` to reach Kafka.
     pub connection: rest::Connection,
     /// `GET /admin/healthcheck` (D19), every check always present.
@@ -48,10 +53,17 @@ pub fn view(state: &State, now: Timestamp) -> View {
         active: rest::PlanActive::from(&plan),
         plan,
         brokers: plan::wanted(state).map(|broker| broker_body(state, broker, now)).collect(),
+        incidents: incidents(state),
         connection: connection_body(state),
         health: health_body(state, now),
         offers: state.outcomes.iter().rev().cloned().collect(),
     }
+}
+
+fn incidents(state: &State) -> BTreeMap<BrokerId, Vec<Arc<Incident>>> {
+    let of =
+        |broker: BrokerId| state.stored.incidents.get(&broker).into_iter().flat_map(|all| all.iter().rev());
+    plan::wanted(state).map(|broker| (broker.id, of(broker.id).cloned().collect())).collect()
 }
 
 fn not_registered(state: &State) -> Option<String> {

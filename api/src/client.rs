@@ -111,6 +111,11 @@ impl Client {
         self.get(&["v1", "brokers", &id.to_string()]).await
     }
 
+    /// `GET /v1/brokers/{id}/incidents` (D45).
+    pub async fn incidents(&self, id: BrokerId) -> Result<Answer<rest::IncidentList>, Error> {
+        self.get(&["v1", "brokers", &id.to_string(), "incidents"]).await
+    }
+
     /// `GET /v1/plan`. The 503 of a rollout in progress is no error (S-048).
     pub async fn plan(&self) -> Result<Answer<rest::Plan>, Error> {
         let (url, status, body) = self.send(Method::GET, &["v1", "plan"], &[]).await?;

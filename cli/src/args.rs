@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use api::ids::BrokerId;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
 use crate::address::Secret;
@@ -127,6 +128,15 @@ pub(crate) enum Command {
 pub(crate) enum Broker {
     /// List the brokers; with --table also where they run, and how they are
     List,
+    /// Show how a broker's JVMs ended, the latest first: cause, circumstances, last log lines
+    ///
+    /// The service keeps the last 20 of each broker, also when their sandboxes are gone.
+    #[command(after_long_help = "Example:\n  dcos-kafka broker incidents 1 --table")]
+    Incidents {
+        /// The broker
+        #[arg(value_name = "ID")]
+        id: BrokerId,
+    },
 }
 
 /// `plan …`

@@ -26,6 +26,10 @@ pub(crate) async fn run(common: &Common, command: &Command) -> Result<(), Failur
             scheduler.show(answer, render::connection)
         }
         Command::Broker(Broker::List) => scheduler.brokers().await,
+        Command::Broker(Broker::Incidents { id }) => {
+            let answer = scheduler.client.incidents(*id).await;
+            scheduler.show(answer, render::incidents)
+        }
         Command::Plan(Plan::Show { wait: false, .. }) => {
             let answer = scheduler.client.plan().await;
             scheduler.show(answer, render::plan)

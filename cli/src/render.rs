@@ -4,6 +4,7 @@ use api::rest;
 use serde::Serialize;
 
 mod table;
+mod time;
 
 use table::Table;
 
@@ -45,6 +46,21 @@ pub(crate) fn brokers(brokers: &[rest::Broker]) -> String {
             broker.agent.as_ref().map(|agent| agent.hostname.clone()).unwrap_or_default(),
             broker.task_id.map(|id| id.to_string()).unwrap_or_default(),
             broker.waiting.as_ref().map(|wait| wait.message.clone()).unwrap_or_default(),
+        ]);
+    }
+    table.to_string()
+}
+
+/// `broker incidents`
+pub(crate) fn incidents(list: &rest::IncidentList) -> String {
+    let mut table = Table::new(["WHEN (UTC)", "CAUSE", "END", "UPTIME", "SUMMARY"]);
+    for incident in &list.incidents {
+        table.row([
+            time::utc(incident.at),
+            incident.cause.to_string(),
+            incident.end.to_string(),
+            time::length(incident.uptime_ms),
+            incident.summary.clone(),
         ]);
     }
     table.to_string()

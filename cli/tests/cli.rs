@@ -148,6 +148,31 @@ async fn broker_list() {
     "#]]);
 }
 
+// D45
+#[tokio::test(flavor = "multi_thread")]
+async fn broker_incidents() {
+    let body = r#"{"incidents":[{"asked":null,"at":1764104090500,"broker":"1","cause":"kernel_out_of_memory","config_id":null,"crash":null,"disks":[],"end":{"signal":9},"generation":0,"id":"00000000-0000-0000-0000-000000000005","memory":null,"stderr":[],"stdout":[],"summary":"the JVM was ended by SIGKILL after 61.0 s: the kernel's OOM killer ended it","task":"broker-1__00000000-0000-0000-0000-000000000001","uptime_ms":61000,"whole":true},{"at":1764100000000,"broker":"1","cause":"asked","end":{"code":143},"id":"00000000-0000-0000-0000-000000000004","summary":"killed as asked","task":"broker-1__00000000-0000-0000-0000-000000000001","uptime_ms":90000000,"whole":true}]}"#;
+    let refused = || async { error(404, "BrokerNotFound", "broker 7 does not exist; the brokers are 0, 1") };
+    let router = Router::new()
+        .route("/v1/brokers/1/incidents", get(move || async move { body }))
+        .route("/v1/brokers/7/incidents", get(refused));
+    let stub = Stub::serve(router).await;
+    stub.run("broker incidents 1 --table").await.prints(expect![[r#"
+        WHEN (UTC)           CAUSE                 END       UPTIME     SUMMARY
+        2025-11-25 20:54:50  kernel_out_of_memory  signal 9  1 min 1 s  the JVM was ended by SIGKILL after 61.0 s: the kernel's OOM killer ended it
+        2025-11-25 19:46:40  asked                 code 143  1 d 1 h    killed as asked
+    "#]]);
+    let shown = stub.run("broker incidents 1").await;
+    assert!(shown.out.contains("\n            \"cause\": \"kernel_out_of_memory\",\n"), "{}", shown.out);
+    stub.run("broker incidents 7").await.fails(
+        1,
+        expect![[r#"
+        error: broker 7 does not exist; the brokers are 0, 1 (BrokerNotFound, request r-1)
+    "#]],
+    );
+    assert_eq!(stub.run("broker incidents one").await.code, Some(2));
+}
+
 // S-048, S-058: the 503 of a rollout is no error.
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_show_while_rolling() {

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use api::message::ToScheduler;
 use tokio::{
     sync::{mpsc, watch},
     task::{JoinError, JoinSet},
@@ -214,7 +215,13 @@ fn log_event(event: &Event) {
             let ids: Vec<_> = offers.iter().map(|offer| offer.id.value.as_str()).collect();
             tracing::debug!(?ids, "offers");
         }
-        Event::Message(message) => tracing::info!(?message, "message"),
+        Event::Message(message) => match &**message {
+            // Whole log files may be in it.
+            ToScheduler::Incident(incident) => {
+                tracing::debug!(id = %incident.id, task = %incident.task, cause = %incident.cause, "message: incident");
+            }
+            other => tracing::info!(message = ?other, "message"),
+        },
         Event::Update(status) => tracing::debug!(
             task = status.task_id.value,
             state = status.state().as_str_name(),

@@ -77,6 +77,7 @@ pub fn api(app: App) -> Router {
         .route("/v1/connection", get(connection::show))
         .route("/v1/brokers", get(broker::list))
         .route("/v1/brokers/{id}", get(broker::show))
+        .route("/v1/brokers/{id}/incidents", get(broker::incidents))
         .route("/v1/plan", get(plan::show))
         .route("/v1/plan/status", get(plan::active))
         .route("/v1/topics", get(topic::list).post(topic::create))

@@ -36,6 +36,18 @@ fn the_shape() {
     );
 }
 
+// D45
+#[test]
+fn the_list() {
+    let incident = Incident { crash: None, memory: None, disks: Vec::new(), config_id: None, ..crash() };
+    golden(
+        &crate::rest::IncidentList { incidents: vec![incident] },
+        &expect![[
+            r#"{"incidents":[{"asked":null,"at":1700000000000,"broker":"1","cause":"jvm_crash","config_id":null,"crash":null,"disks":[],"end":{"signal":6},"generation":3,"id":"00000000-0000-0000-0000-000000000005","memory":null,"stderr":["Aborted"],"stdout":["[2026-01-01] INFO started"],"summary":"the JVM crashed","task":"broker-1__00000000-0000-0000-0000-000000000009","uptime_ms":61000,"whole":true}]}"#
+        ]],
+    );
+}
+
 // What a later executor adds, or leaves out, does not cost the incident.
 #[test]
 fn an_incident_of_another_version_is_read() {

@@ -1,4 +1,4 @@
-//! `GET /v1/brokers` and `GET /v1/brokers/{id}` (S-098, D4).
+//! `GET /v1/brokers`, `GET /v1/brokers/{id}` (S-098, D4) and `GET /v1/brokers/{id}/incidents` (D45).
 
 use api::{
     ids::BrokerId,
@@ -10,6 +10,7 @@ use axum::{
 };
 
 use super::{ApiError, App};
+use crate::view::View;
 
 pub(super) async fn list(State(app): State<App>) -> Result<Json<rest::BrokerList>, ApiError> {
     let view = app.registered()?;
@@ -20,15 +21,32 @@ pub(super) async fn show(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<rest::Broker>, ApiError> {
-    let Path(text) = id?;
-    let id: BrokerId = text.parse().map_err(|_| {
-        ApiError::parameter(format!("{text:?} is not a broker id: a whole number, 0 or more, is expected"))
-    })?;
+    let id = read(id)?;
     let view = app.registered()?;
     let found = view.brokers.iter().find(|broker| broker.id == id);
-    found.cloned().map(Json).ok_or_else(|| {
-        let known: Vec<_> = view.brokers.iter().map(|broker| broker.id.to_string()).collect();
-        let message = format!("broker {id} does not exist; the brokers are {}", known.join(", "));
-        ApiError::new(ErrorCode::BrokerNotFound, message)
+    found.cloned().map(Json).ok_or_else(|| unknown(id, &view))
+}
+
+/// How the broker's JVMs ended, the latest first.
+pub(super) async fn incidents(
+    State(app): State<App>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<rest::IncidentList>, ApiError> {
+    let id = read(id)?;
+    let view = app.registered()?;
+    let found = view.incidents.get(&id).ok_or_else(|| unknown(id, &view))?;
+    Ok(Json(rest::IncidentList { incidents: found.iter().map(|incident| (**incident).clone()).collect() }))
+}
+
+fn read(id: Result<Path<String>, PathRejection>) -> Result<BrokerId, ApiError> {
+    let Path(text) = id?;
+    text.parse().map_err(|_| {
+        ApiError::parameter(format!("{text:?} is not a broker id: a whole number, 0 or more, is expected"))
     })
+}
+
+fn unknown(id: BrokerId, view: &View) -> ApiError {
+    let known: Vec<_> = view.brokers.iter().map(|broker| broker.id.to_string()).collect();
+    let message = format!("broker {id} does not exist; the brokers are {}", known.join(", "));
+    ApiError::new(ErrorCode::BrokerNotFound, message)
 }

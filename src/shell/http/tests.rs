@@ -85,6 +85,7 @@ fn view(status: rest::Status) -> View {
         active: rest::PlanActive::from(&plan),
         plan,
         brokers: vec![broker(0), broker(1)],
+        incidents: [(BrokerId(0), vec![Arc::new(read::incident())]), (BrokerId(1), Vec::new())].into(),
         connection: rest::Connection {
             address: vec!["10.0.0.211:9843".to_owned()],
             dns: vec!["broker-0.kafka.mesos:9843".to_owned()],

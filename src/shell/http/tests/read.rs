@@ -1,5 +1,6 @@
 //! The routes that read the view.
 
+use api::incident::{Cause, End, Incident};
 use expect_test::expect;
 
 use super::*;
@@ -41,6 +42,42 @@ async fn one_broker() {
     }
     let unreadable = get_of(&view, "/v1/brokers/%ff").await.error();
     assert_eq!(unreadable.error_code, rest::ErrorCode::InvalidParameter);
+}
+
+pub(super) fn incident() -> Incident {
+    Incident {
+        asked: None,
+        at: 1_700_000_000_000,
+        broker: BrokerId(0),
+        cause: Cause::Killed,
+        config_id: None,
+        crash: None,
+        disks: Vec::new(),
+        end: End::Signal(9),
+        generation: 0,
+        id: Uuid::from_u128(5),
+        memory: None,
+        stderr: Vec::new(),
+        stdout: vec!["[2026] INFO started".to_owned()],
+        summary: "the JVM was ended by SIGKILL after 61.0 s".to_owned(),
+        task: TaskId { broker: BrokerId(0), uuid: Uuid::from_u128(1) },
+        uptime_ms: 61_000,
+        whole: true,
+    }
+}
+
+// D45, D16
+#[tokio::test]
+async fn incidents() {
+    let view = view(rest::Status::Complete);
+    let answer = get_of(&view, "/v1/brokers/0/incidents").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    expect![[r#"{"incidents":[{"asked":null,"at":1700000000000,"broker":"0","cause":"killed","config_id":null,"crash":null,"disks":[],"end":{"signal":9},"generation":0,"id":"00000000-0000-0000-0000-000000000005","memory":null,"stderr":[],"stdout":["[2026] INFO started"],"summary":"the JVM was ended by SIGKILL after 61.0 s","task":"broker-0__00000000-0000-0000-0000-000000000001","uptime_ms":61000,"whole":true}]}"#]].assert_eq(&answer.text);
+    assert_eq!(get_of(&view, "/v1/brokers/1/incidents").await.text, r#"{"incidents":[]}"#);
+    let unknown = get_of(&view, "/v1/brokers/7/incidents").await.error();
+    assert_eq!(unknown.error_code, rest::ErrorCode::BrokerNotFound);
+    let bad = get_of(&view, "/v1/brokers/x/incidents").await.error();
+    assert_eq!(bad.error_code, rest::ErrorCode::InvalidParameter);
 }
 
 // S-041, S-048: 503 while a rollout is in progress, with the body unchanged.
