@@ -18,6 +18,10 @@ use crate::{
 
 /// Name of the broker's configuration, in the sandbox.
 pub const SERVER_PROPERTIES: &str = "server.properties";
+/// Name of the metrics agent's settings, in the sandbox.
+pub const METRICS_AGENT_PROPERTIES: &str = "metrics-agent.properties";
+/// Name of what the metrics agent lets others do, in the sandbox.
+pub const METRICS_AGENT_POLICY: &str = "metrics-agent-policy.xml";
 /// Directory of Kafka's side logs, in the sandbox.
 pub const LOGS: &str = "logs";
 
@@ -33,6 +37,13 @@ pub struct JvmCommand {
 }
 
 impl JvmCommand {
+    /// The command with the metrics agent of this jar in the sandbox. Where it listens and who is let in stands in its
+    /// settings, never here: arguments can be read in `/proc`, and the same ones serve every start.
+    pub fn with_agent(mut self, jar: &str) -> Self {
+        self.arguments.insert(0, format!("-javaagent:{jar}=config={METRICS_AGENT_PROPERTIES}"));
+        self
+    }
+
     /// The arguments for the log: values of system properties and options of agents that look like secrets are hidden.
     pub fn shown(&self) -> Vec<String> {
         self.arguments.iter().map(|argument| shown(argument)).collect()
@@ -158,6 +169,20 @@ mod tests {
             }
         "#]]
         .assert_debug_eq(&command);
+    }
+
+    // D39
+    #[test]
+    fn the_agent_is_an_option_and_no_secret() {
+        let bare = JvmCommand {
+            program: "java".into(),
+            arguments: vec!["-cp".to_owned(), "a.jar".to_owned(), "kafka.Kafka".to_owned()],
+            environment: BTreeMap::new(),
+        };
+        assert_eq!(
+            bare.with_agent("metrics-agent.jar").arguments,
+            ["-javaagent:metrics-agent.jar=config=metrics-agent.properties", "-cp", "a.jar", "kafka.Kafka"]
+        );
     }
 
     #[test]

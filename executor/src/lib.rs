@@ -7,7 +7,8 @@
 //! - [`diagnosis`]: evidence → what ended the JVM, and its incident;
 //! - [`properties`]: contract → `server.properties`;
 //! - [`command`]: contract and artifacts → the JVM's argv and environment;
-//! - [`archive`]: which class-data archive fits it, and how one is made.
+//! - [`archive`]: which class-data archive fits it, and how one is made;
+//! - [`metrics`]: what is measured, and how it is told.
 //!
 //! [`shell`] acts: agent, processes, probes, admin endpoint.
 
@@ -16,6 +17,7 @@ pub mod artifact;
 pub mod command;
 pub mod contract;
 pub mod diagnosis;
+pub mod metrics;
 pub mod properties;
 pub mod shell;
 pub mod supervisor;

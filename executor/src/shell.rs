@@ -16,6 +16,7 @@ mod broker;
 mod evidence;
 mod fork;
 mod limits;
+mod metrics;
 mod prepare;
 mod process;
 mod tail;
@@ -45,6 +46,7 @@ use self::{
     archive::Archivist,
     broker::{Broker, chain},
     evidence::{Start, Witness},
+    metrics::Metrics,
     prepare::{Place, PrepareError, Prepared, prepare},
     process::Family,
 };
@@ -68,6 +70,7 @@ struct Ready {
     broker: Arc<Broker>,
     health: Option<Health>,
     witness: Witness,
+    metrics: metrics::Settings,
 }
 
 struct Shell {
@@ -78,6 +81,7 @@ struct Shell {
     agent: Agent,
     inbox: mpsc::Sender<Inbox>,
     view: watch::Sender<View>,
+    metrics: Metrics,
     /// What was prepared last and not started yet: a LAUNCH's, or that of a restart in place.
     next: Option<Ready>,
     /// What was started last.
@@ -128,6 +132,8 @@ async fn serve(
     let (inbox, mut events) = mpsc::channel(QUEUE);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (view, viewed) = watch::channel(View { state: "idle", ..View::default() });
+    let (metrics, measuring) = Metrics::new(viewed);
     let mut shell = Shell {
         supervisor: Supervisor::default(),
         started: Instant::now(),
@@ -135,7 +141,8 @@ async fn serve(
         environment,
         agent,
         inbox,
-        view: watch::channel(View { state: "idle", check: None }).0,
+        view,
+        metrics,
         next: None,
         ready: None,
         preparations: 0,
@@ -146,6 +153,7 @@ async fn serve(
         others: JoinSet::new(),
         exit: None,
     };
+    shell.others.spawn(measuring);
     loop {
         let events = tokio::select! {
             biased;
@@ -240,10 +248,12 @@ impl Shell {
             Inbox::Prepared(Ok(ready)) => {
                 let (ready, listener) = *ready;
                 let timeout = ready.prepared.session_timeout;
-                self.next = Some(ready);
                 if let Some(listener) = listener {
-                    self.others.spawn(admin::serve(listener, self.view.subscribe()));
+                    self.metrics.follow(ready.metrics.clone());
+                    let metrics = self.metrics.routes();
+                    self.others.spawn(admin::serve(listener, self.view.subscribe(), metrics));
                 }
+                self.next = Some(ready);
                 Event::Prepared(Ok(timeout))
             }
             Inbox::Prepared(Err(problem)) => Event::Prepared(Err(problem)),
@@ -269,19 +279,22 @@ impl Shell {
     fn spawn(&mut self) -> Result<u32, String> {
         if let Some(next) = self.next.take() {
             next.prepared.put_in_place(&self.sandbox).map_err(|error| chain(&error))?;
+            self.metrics.follow(next.metrics.clone());
             self.ready = Some(next);
         }
         let Some(Ready { prepared, broker, health, .. }) = &self.ready else {
             return Err("nothing is prepared".to_owned());
         };
         let mark = tail::mark();
-        let command = &prepared.command;
-        let forked = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let pid = fork::spawn(command, &self.sandbox)
+        let (command, agent) = self.metrics.command(&prepared.command, &self.sandbox);
+        let at = SystemTime::now();
+        let forked = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let pid = fork::spawn(&command, &self.sandbox)
             .map_err(|error| format!("cannot start {}: {error}", command.program.display()))?;
         info!(%pid, program = %command.program.display(), arguments = ?command.shown(), "the JVM is started");
+        self.metrics.started(pid, at, &command, agent);
         self.family = Some(Family::new(pid));
-        self.jvm_start = Some(Witness::start(mark, pid, command, &self.sandbox));
+        self.jvm_start = Some(Witness::start(mark, pid, &command, &self.sandbox));
         self.archivist.started(pid, prepared.archive.clone());
         // Probes and checks speak the supervisor's language; one small task passes it on.
         let (events, mut received) = mpsc::channel(1);
@@ -309,6 +322,7 @@ impl Shell {
         let how = self.family.as_mut().and_then(Family::reap);
         let Some(how) = how else { return self.swept() };
         self.archivist.ended(how, &self.sandbox);
+        self.metrics.ended();
         let evidence = match (&self.ready, self.jvm_start.take()) {
             (Some(Ready { prepared, witness, .. }), Some(start)) => {
                 witness.evidence(&start, &prepared.command.program, &self.sandbox)
@@ -340,6 +354,7 @@ async fn make_ready(
     let broker = Broker::new(&contract);
     let witness = Witness::of(&contract);
     let health = contract.health.clone();
+    let metrics = metrics::Settings::new(&contract, &sandbox, &environment);
     let prepared =
         tokio::task::spawn_blocking(move || prepare(&contract, place, &sandbox, &environment)).await;
     let prepared = match prepared {
@@ -349,7 +364,7 @@ async fn make_ready(
     };
     match (prepared, broker, listener) {
         (Ok(prepared), Ok(broker), Ok(listener)) => {
-            Ok((Ready { prepared, broker: Arc::new(broker), health, witness }, listener))
+            Ok((Ready { prepared, broker: Arc::new(broker), health, witness, metrics }, listener))
         }
         (prepared, broker, listener) => {
             let mut problems: Vec<String> = prepared.err().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The executor's own small HTTP endpoint, on `API_PORT` (D32): what Mesos and operators look at.
 //!
 //! `GET /admin/ping` says `pong`. `GET /admin/healthcheck` is 200 while the broker serves, 500 otherwise, with the
-//! last check's result, counted or not (D17).
+//! last check's result, counted or not (D17). `GET /admin/metrics` shows what [`super::metrics`] measures.
 //!
 //! Anybody on the network may ask, and nobody can hold it: at most [`CONNECTIONS`] are served at once, the others wait
 //! in the kernel's queue; a head must arrive within [`HEAD`], which also ends idle connections; none lives longer than
@@ -45,6 +45,46 @@ pub(super) struct View {
     pub(super) state: &'static str,
     /// The last check, whether or not it counted.
     pub(super) check: Option<Check>,
+    /// All of them.
+    pub(super) checks: Checks,
+}
+
+/// How many checks there were so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Checks {
+    pub(super) passed: u64,
+    /// Whether or not they count.
+    pub(super) failed: u64,
+    /// How long the broker took for the last one that passed.
+    pub(super) took: Option<Duration>,
+}
+
+impl View {
+    /// A check has ended; `took` if it passed.
+    pub(super) fn checked(&mut self, check: Check, took: Option<Duration>) {
+        self.check = Some(check);
+        match took {
+            Some(_) => {
+                self.checks.passed += 1;
+                self.checks.took = took;
+            }
+            None => self.checks.failed += 1,
+        }
+    }
+
+    /// Whether the broker serves and passed its last check.
+    pub(super) fn is_healthy(&self) -> bool {
+        let failing = self.check.as_ref().is_some_and(|check| check.verdict != Verdict::Healthy);
+        self.state == "running" && !failing
+    }
+
+    /// Failures in a row that count.
+    pub(super) fn failures(&self) -> u32 {
+        match self.check.as_ref().map(|check| &check.verdict) {
+            Some(Verdict::Failing { failures, .. } | Verdict::Unhealthy { failures, .. }) => *failures,
+            _ => 0,
+        }
+    }
 }
 
 /// One health check's result.
@@ -60,11 +100,12 @@ pub(super) async fn listen(contract: &LaunchContract) -> Result<TcpListener, (St
 }
 
 /// Serves for as long as the process lives.
-pub(super) async fn serve(listener: TcpListener, view: watch::Receiver<View>) {
+pub(super) async fn serve(listener: TcpListener, view: watch::Receiver<View>, metrics: Router) {
     let routes = Router::new()
         .route("/admin/ping", get(|| async { "pong" }))
         .route(HEALTH_PATH, get(health))
-        .with_state(view);
+        .with_state(view)
+        .merge(metrics);
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     // Dropped with us, and the connections with it.
     let mut connections = JoinSet::new();
@@ -102,8 +143,7 @@ async fn health(State(view): State<watch::Receiver<View>>) -> (StatusCode, Json<
 }
 
 fn answer(view: &View) -> (StatusCode, Json<Value>) {
-    let failing = view.check.as_ref().is_some_and(|check| check.verdict != Verdict::Healthy);
-    let healthy = view.state == "running" && !failing;
+    let healthy = view.is_healthy();
     let check = view.check.as_ref().map(|check| {
         json!({
             "healthy": check.verdict == Verdict::Healthy,
@@ -126,7 +166,7 @@ mod tests {
 
     fn check(state: &'static str, verdict: Option<Verdict>, expect: u16) {
         let check = verdict.map(|verdict| Check { verdict });
-        let (code, Json(body)) = answer(&View { state, check });
+        let (code, Json(body)) = answer(&View { state, check, ..View::default() });
         assert_eq!(code.as_u16(), expect, "{body}");
         assert_eq!(body["healthy"], expect == 200);
         assert_eq!(body["state"], state);
@@ -144,7 +184,8 @@ mod tests {
         check("starting", None, 500);
         check("starting", Some(Verdict::Healthy), 500);
         check("stopping", Some(Verdict::Healthy), 500);
-        let (_, Json(body)) = answer(&View { state: "running", check: Some(Check { verdict: grace() }) });
+        let (_, Json(body)) =
+            answer(&View { state: "running", check: Some(Check { verdict: grace() }), ..View::default() });
         assert_eq!(body["check"]["counted"], false, "shown, though it does not count");
     }
 
@@ -154,7 +195,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (_sender, view) = watch::channel(View::default());
-        let _served = JoinSet::from_iter([serve(listener, view)]);
+        let _served = JoinSet::from_iter([serve(listener, view, Router::new())]);
         let mut silent = Vec::new();
         for _ in 0..CONNECTIONS {
             silent.push(TcpStream::connect(address).await.unwrap());

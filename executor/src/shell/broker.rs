@@ -155,7 +155,8 @@ impl Broker {
             let outcome = excused(check::outcome(&looked), gets_on);
             let verdict = policy.record(began, started.elapsed(), outcome);
             let shown = Check { verdict: verdict.clone() };
-            view.send_modify(|view| view.check = Some(shown));
+            let took = looked.as_ref().ok().map(|healthy| healthy.took);
+            view.send_modify(|view| view.checked(shown, took));
             let message = match &looked {
                 Ok(healthy) => healthy.to_string(),
                 Err(_) => verdict.to_string(),
@@ -223,7 +224,7 @@ fn excused(outcome: Outcome, gets_on: bool) -> Outcome {
 }
 
 /// An address to connect to for one that is listened on.
-fn reachable(listen: &str) -> String {
+pub(super) fn reachable(listen: &str) -> String {
     match listen.parse::<IpAddr>() {
         Ok(IpAddr::V4(any)) if any.is_unspecified() => "127.0.0.1".to_owned(),
         Ok(IpAddr::V6(any)) if any.is_unspecified() => "::1".to_owned(),
