@@ -4,17 +4,17 @@
 //! *last* report of a fatal error with its stack trace. What is quoted is quoted in parentheses, so that it can be
 //! searched for; what is to be done comes last.
 
-use api::incident::{Cause, Disk};
-use overrider::layer::is_secret;
+mod kafka;
 
+use api::incident::Cause;
+
+use self::kafka::{fatal, is_logged};
 use super::{Diagnosis, Evidence, lines::cut};
 
 /// Bytes of a quoted line.
 const WIDTH: usize = 300;
 /// Lines of an unnamed end.
 const LAST: usize = 3;
-/// A disk with less than this free part counts as full when somebody said so: 1/100.
-const FULL: u64 = 100;
 
 /// The cause that the evidence names, if it names one.
 pub(super) fn explain(evidence: &Evidence) -> Option<Diagnosis> {
@@ -22,7 +22,7 @@ pub(super) fn explain(evidence: &Evidence) -> Option<Diagnosis> {
     let jvm: Vec<&str> = evidence.stderr.iter().chain(log).map(String::as_str).collect();
     java(&jvm, evidence).or_else(|| machine(&jvm, evidence)).or_else(|| {
         let fatal = fatal(evidence);
-        kafka(&fatal, evidence).or_else(|| {
+        kafka::explain(&fatal, evidence).or_else(|| {
             let said = reason(&fatal)?;
             let words = format!("Kafka ended with a fatal error ({})", cut(said, WIDTH));
             Some(Diagnosis::new(Cause::FatalError, words))
@@ -81,12 +81,13 @@ fn java(jvm: &[&str], evidence: &Evidence) -> Option<Diagnosis> {
         );
         return Some(Diagnosis::new(Cause::JavaUnusable, words));
     }
-    if let Some(said) =
-        found(&["Error: Could not find or load main class", "Error: Unable to initialize main class"])
-    {
-        return Some(missing_class(said));
-    }
-    None
+    let main = ["Error: Could not find or load main class", "Error: Unable to initialize main class"];
+    let at = jvm.iter().rposition(|line| main.iter().any(|part| line.contains(part)))?;
+    let cause = jvm.get(at + 1).and_then(|line| line.strip_prefix("Caused by: "));
+    Some(missing_class(&match cause {
+        Some(cause) => format!("{}: {cause}", jvm[at].trim()),
+        None => jvm[at].trim().to_owned(),
+    }))
 }
 
 /// What the JVM says of memory.
@@ -177,177 +178,6 @@ fn missing_class(said: &str) -> Diagnosis {
     Diagnosis::new(Cause::MissingClass, words)
 }
 
-/// Kafka's last report of a fatal error, with its stack trace, and an exception nobody caught.
-fn fatal(evidence: &Evidence) -> Vec<&str> {
-    let lines = &evidence.stdout;
-    let reports = |line: &String| line.contains("] ERROR ") || line.contains("] FATAL ");
-    let ends = |line: &String| {
-        reports(line)
-            && ["Exiting Kafka", "Fatal error during", "Shutdown broker because", "Halting"]
-                .iter()
-                .any(|end| line.contains(end))
-    };
-    let last = lines.iter().rposition(ends).or_else(|| lines.iter().rposition(reports));
-    let mut fatal: Vec<&str> = Vec::new();
-    if let Some(at) = last {
-        fatal.push(&lines[at]);
-        fatal.extend(lines[at + 1..].iter().take_while(|line| !is_logged(line)).map(String::as_str));
-    }
-    let uncaught = evidence.stderr.iter().rposition(|line| line.starts_with("Exception in thread "));
-    if let Some(at) = uncaught {
-        fatal.extend(evidence.stderr[at..].iter().map(String::as_str));
-    }
-    fatal
-}
-
-/// Whether a line begins a log entry: `[2026-11-25 20:55:14,786] INFO …`.
-fn is_logged(line: &str) -> bool {
-    let bytes = line.as_bytes();
-    bytes.first() == Some(&b'[') && bytes.get(1).is_some_and(u8::is_ascii_digit) && line.contains("] ")
-}
-
-/// What Kafka's fatal error says.
-fn kafka(fatal: &[&str], evidence: &Evidence) -> Option<Diagnosis> {
-    let facts = &evidence.facts;
-    let found = |parts: &[&str]| find(fatal, parts).map(|line| cut(without_class(line), WIDTH));
-    let no_space = ["No space left on device", "Disk quota exceeded"];
-    if let Some(said) = found(&no_space) {
-        return Some(disk_full(&said, evidence));
-    }
-    if let Some(said) = found(&["have failed (kafka.log.LogManager)", "have failed (org.apache.kafka"]) {
-        // Its cause was reported before.
-        let before: Vec<&str> = evidence.stdout.iter().map(String::as_str).collect();
-        if let Some(said) = find(&before, &no_space) {
-            return Some(disk_full(&cut(without_class(said), WIDTH), evidence));
-        }
-        let words = format!(
-            "its disk failed, the log above it says how ({said}): look at the disk of the volume {}",
-            facts.volume
-        );
-        return Some(Diagnosis::new(Cause::DiskFailed, words));
-    }
-    // A file mapped beyond the end of a full disk.
-    let fault = "a fault occurred in a recent unsafe memory access operation";
-    if find(fatal, &[fault]).is_some() && evidence.disks.iter().any(is_full) {
-        return Some(disk_full(fault, evidence));
-    }
-    if let Some(said) = found(&["Address already in use", "Port already in use"]) {
-        let said = found(&["failed to bind to", "Port already in use"]).unwrap_or(said);
-        let words = format!(
-            "something else listens on its port ({said}): stop it, or give the broker another port ({} now)",
-            facts.address
-        );
-        return Some(Diagnosis::new(Cause::PortInUse, words));
-    }
-    if let Some(property) = property(fatal) {
-        return Some(property);
-    }
-    let identity = [
-        (
-            Cause::OtherCluster,
-            ["Invalid cluster.id in", "InconsistentClusterId"],
-            "another Kafka cluster",
-            "KAFKA_ZOOKEEPER_URI must name the ZooKeeper it was written with",
-        ),
-        (
-            Cause::OtherBroker,
-            ["Stored node id ", "InconsistentBrokerId"],
-            "another broker",
-            "each broker must have the volume it wrote itself",
-        ),
-    ];
-    for (cause, marks, owner, instead) in identity {
-        if let Some(said) = found(&marks) {
-            let words =
-                format!("the data on the volume {} belongs to {owner} ({said}): {instead}", facts.volume);
-            return Some(Diagnosis::new(cause, words));
-        }
-    }
-    if let Some(said) = found(&["Failed to acquire lock on file"]) {
-        let words = format!(
-            "another process has the data on the volume {} ({said}): stop the other Kafka there first",
-            facts.volume
-        );
-        return Some(Diagnosis::new(Cause::DataLocked, words));
-    }
-    if let Some(said) = found(&[
-        "ZooKeeperClientTimeoutException",
-        "ZooKeeperClientExpiredException",
-        "KeeperErrorCode = ConnectionLoss",
-    ]) {
-        let words = format!(
-            "ZooKeeper at {} could not be reached in time ({said}): is it up, and is KAFKA_ZOOKEEPER_URI right?",
-            facts.zookeeper
-        );
-        return Some(Diagnosis::new(Cause::ZooKeeper, words));
-    }
-    if let Some(said) = found(&["KeeperErrorCode = NodeExists"]) {
-        let words = format!(
-            "another broker is registered in ZooKeeper at {} under its id ({said}): stop the other one, or wait for the end of \
-             its session",
-            facts.zookeeper
-        );
-        return Some(Diagnosis::new(Cause::IdTaken, words));
-    }
-    find(fatal, &["ClassNotFoundException", "NoClassDefFoundError"]).map(missing_class)
-}
-
-/// A property that Kafka refuses: by its own exception, or by the requirement of a configuration class.
-fn property(fatal: &[&str]) -> Option<Diagnosis> {
-    let at = fatal.iter().position(|line| line.contains("ConfigException"));
-    let required = || {
-        let at =
-            fatal.iter().position(|line| line.contains("IllegalArgumentException: requirement failed: "))?;
-        fatal[at..].iter().any(|line| line.contains("kafka.server.KafkaConfig")).then_some(at)
-    };
-    let said = without_class(fatal[at.or_else(required)?]);
-    let said = said.strip_prefix("requirement failed: ").unwrap_or(said);
-    // Invalid value <value> for configuration <key>: <why>
-    let key =
-        said.split_once(" for configuration ").map(|(_, rest)| rest.split(':').next().unwrap_or(rest).trim());
-    let words = match key.filter(|key| !key.is_empty() && !key.contains(' ')) {
-        Some(key) if is_secret(key) => {
-            format!("Kafka refuses the value of {key}, which is not shown here: correct {}", set_by(key))
-        }
-        Some(key) => format!("Kafka refuses a property ({}): correct {}", cut(said, WIDTH), set_by(key)),
-        None => format!(
-            "Kafka refuses a property ({}): correct the KAFKA_OVERRIDE_… that sets it",
-            cut(said, WIDTH)
-        ),
-    };
-    Some(Diagnosis::new(Cause::BadProperty, words))
-}
-
-/// The setting that a property comes from (S-071).
-fn set_by(key: &str) -> String {
-    format!("KAFKA_OVERRIDE_{}", key.to_ascii_uppercase().replace('.', "_"))
-}
-
-fn is_full(disk: &Disk) -> bool {
-    disk.free < disk.total / FULL
-}
-
-fn disk_full(said: &str, evidence: &Evidence) -> Diagnosis {
-    let shown = |disk: &Disk| {
-        let name =
-            if disk.path == "." { "the sandbox".to_owned() } else { format!("the volume {}", disk.path) };
-        format!("{name}: {:.1} of {:.1} MiB free", mib(disk.free), mib(disk.total))
-    };
-    let full: Vec<_> = evidence.disks.iter().filter(|disk| is_full(disk)).map(shown).collect();
-    // Something was freed since.
-    let all = || evidence.disks.iter().map(shown).collect();
-    let disks: Vec<_> = if full.is_empty() { all() } else { full };
-    let words = format!(
-        "its disk is full ({said}; {}): make room there, keep less (log.retention.*), or take a larger disk",
-        disks.join("; ")
-    );
-    Diagnosis::new(Cause::DiskFull, words)
-}
-
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
-}
-
 /// The exception that ends Kafka: the innermost cause of the fatal error, or the error itself.
 fn reason<'a>(fatal: &[&'a str]) -> Option<&'a str> {
     let cause = fatal.iter().rev().find_map(|line| line.strip_prefix("Caused by: "));
@@ -391,7 +221,9 @@ pub(super) fn of_crash(head: &[String]) -> Option<String> {
 
 /// The last words where nothing is known.
 pub(super) fn last(evidence: &Evidence) -> String {
-    let lines = &evidence.stderr;
+    let is_frame =
+        |line: &&String| line.trim_start().starts_with("at ") || line.trim_start().starts_with("... ");
+    let lines: Vec<_> = evidence.stderr.iter().filter(|line| !is_frame(line)).collect();
     let mut words: Vec<_> =
         lines[lines.len().saturating_sub(LAST)..].iter().map(|line| cut(line, WIDTH)).collect();
     words.extend(fatal(evidence).into_iter().take(LAST).map(|line| cut(line, WIDTH)));

@@ -7,6 +7,7 @@
 mod agent;
 mod executor;
 mod fence;
+mod forensics;
 mod kafka;
 mod launch;
 mod life;
