@@ -8,6 +8,8 @@
 //! - [`properties`]: contract → `server.properties`;
 //! - [`command`]: contract and artifacts → the JVM's argv and environment;
 //! - [`archive`]: which class-data archive fits it, and how one is made;
+//! - [`health`]: which health check a task gets;
+//! - [`recovery`]: Kafka's log lines → how far the loading of its logs has come;
 //! - [`metrics`]: what is measured, and how it is told.
 //!
 //! [`shell`] acts: agent, processes, probes, admin endpoint.
@@ -17,7 +19,9 @@ pub mod artifact;
 pub mod command;
 pub mod contract;
 pub mod diagnosis;
+pub mod health;
 pub mod metrics;
 pub mod properties;
+pub mod recovery;
 pub mod shell;
 pub mod supervisor;

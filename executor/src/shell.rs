@@ -13,12 +13,16 @@ mod agent;
 mod archive;
 mod artifacts;
 mod broker;
+mod check;
 mod evidence;
+mod foreign;
 mod fork;
+mod http;
 mod limits;
 mod metrics;
 mod prepare;
 mod process;
+mod progress;
 mod tail;
 mod wire;
 
@@ -46,11 +50,14 @@ use self::{
     archive::Archivist,
     broker::{Broker, chain},
     evidence::{Start, Witness},
+    foreign::Surroundings,
     metrics::Metrics,
     prepare::{Place, PrepareError, Prepared, prepare},
     process::Family,
+    progress::Progress,
 };
 use crate::diagnosis::Evidence;
+use crate::health;
 use crate::supervisor::{Effect, End, Event, ExitCode, Signal, Supervisor};
 
 /// Events waiting for the loop; senders wait when it is full.
@@ -132,7 +139,7 @@ async fn serve(
     let (inbox, mut events) = mpsc::channel(QUEUE);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (view, viewed) = watch::channel(View { state: "idle", ..View::default() });
+    let (view, viewed) = watch::channel(View::default());
     let (metrics, measuring) = Metrics::new(viewed);
     let mut shell = Shell {
         supervisor: Supervisor::default(),
@@ -183,7 +190,7 @@ impl Shell {
         }
         let state = self.supervisor.state();
         self.archivist.look(state == "running", &self.sandbox);
-        self.view.send_if_modified(|view| std::mem::replace(&mut view.state, state) != state);
+        self.view.send_if_modified(|view| view.enter(state));
     }
 
     /// Carries out one effect; what is answered at once comes back as an event.
@@ -306,12 +313,16 @@ impl Shell {
                 }
             }
         });
-        self.watchers.spawn(Arc::clone(broker).probe(forked, events.clone()));
-        self.view.send_modify(|view| view.check = None);
-        // The contract's wins: a restart brings it anew, the TaskInfo never changes (D31).
-        let timing = health.as_ref().map_or_else(|| self.agent.health(), wire::own_timing);
-        if let Some(timing) = timing {
-            self.watchers.spawn(Arc::clone(broker).check(timing, mark, events, self.view.clone()));
+        let progress = Progress::new(mark, pid);
+        let probe = Arc::clone(broker).probe(forked, progress, events.clone(), self.view.clone());
+        self.watchers.spawn(probe);
+        let checks = health::choose(self.agent.health(), health.as_ref());
+        self.view.send_modify(|view| view.begin(checks.as_ref().map(health::Check::shown)));
+        if let Some(checks) = checks {
+            let environment = command.environment.clone();
+            let around = Surroundings { sandbox: self.sandbox.clone(), environment };
+            let report = check::Report { events, view: self.view.clone() };
+            self.watchers.spawn(check::run(checks, Arc::clone(broker), around, report));
         }
         Ok(pid.as_raw().unsigned_abs())
     }

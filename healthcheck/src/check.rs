@@ -1,14 +1,22 @@
-//! One look at a broker: is it registered where it should be, and does it answer the Kafka protocol?
+//! One look at a broker: is it registered where it should be, does it answer the Kafka protocol, and, where a topic is
+//! given for that, does it take a record and give it out again?
+//!
+//! Each look connects anew: a broker whose acceptor is dead still serves the connections it has, and nobody else. That
+//! costs a tenth of a millisecond of processor time (`examples/cost.rs`).
 //!
 //! The texts of failures stay the same while the cause does, so that they can be shown, and sent, only when they change.
 
-#![expect(clippy::disallowed_methods, reason = "a look has a limit and tells how long the broker took")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a look has a limit, a time, and tells how long the broker took"
+)]
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, slice, time::Duration};
 
 use kafka::{
     client::{self, Connection, Topics},
     registration::{Endpoint, Registration},
+    topic::TopicName,
     zookeeper::{self, LIMIT, ZooKeeper},
 };
 use tokio::{
@@ -16,10 +24,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-pub use self::failure::Failure;
+pub use self::{
+    failure::{Failure, Way},
+    record::Record,
+};
 use crate::policy::Outcome;
 
 mod failure;
+mod record;
 
 /// Shown in the broker's own logs.
 const CLIENT_ID: &str = "kafka-healthcheck";
@@ -40,17 +52,34 @@ pub struct Target {
 pub struct Healthy {
     /// Its registration, with the session that owns it.
     pub registration: Registration,
-    /// How many live brokers it knows, itself included.
-    pub brokers: usize,
+    /// What it answered.
+    pub answer: Answer,
     /// How long it took to answer; ZooKeeper's time is not the broker's.
     pub took: Duration,
 }
 
+/// What a broker answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The live brokers it knows, itself included, and where clients find them.
+    pub brokers: BTreeMap<u32, String>,
+    /// What became of a record, where a topic was given to write one to.
+    pub record: Option<Record>,
+}
+
 impl fmt::Display for Healthy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { registration, brokers, .. } = self;
+        let Self { registration, answer, .. } = self;
         let (broker, address) = (registration.broker, registration.endpoint().address());
-        write!(f, "broker {broker} is registered as {address} and answers; live brokers it knows: {brokers}")
+        let brokers = answer.brokers.len();
+        write!(
+            f,
+            "broker {broker} is registered as {address} and answers; live brokers it knows: {brokers}"
+        )?;
+        match &answer.record {
+            Some(record) => write!(f, "; {record}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -80,12 +109,12 @@ pub async fn registered(zookeeper: &ZooKeeper, target: &Target) -> Result<Regist
     Err(Failure::Elsewhere { broker, found, expected })
 }
 
-/// Whether a broker answers ApiVersions and Metadata, and knows itself to be alive, all within `limit`. Gives how many
-/// live brokers it knows.
+/// Whether a broker answers ApiVersions and Metadata, and knows itself to be alive, all within `limit`; with a `topic`
+/// also whether it takes a record and gives it out again.
 ///
 /// # Errors
-/// No answer, none in time, or one in which it is missing.
-pub async fn metadata(target: &Target, limit: Duration) -> Result<usize, Failure> {
+/// No answer, none in time, or one in which it is missing; a record that it does not take.
+pub async fn answers(target: &Target, topic: Option<&TopicName>, limit: Duration) -> Result<Answer, Failure> {
     let silent = || Failure::Silent { address: target.address.clone(), after: limit };
     // Each request has a limit of its own too, and may be the first to notice.
     let kafka = |error| match error {
@@ -95,14 +124,19 @@ pub async fn metadata(target: &Target, limit: Duration) -> Result<usize, Failure
     let ask = async {
         port(&target.address, limit).await?;
         let mut connection = Connection::connect(&target.address, CLIENT_ID, limit).await.map_err(kafka)?;
-        connection.metadata(Topics::None).await.map_err(kafka)
+        let topics = topic.map_or(Topics::None, |topic| Topics::Named(slice::from_ref(topic)));
+        let metadata = connection.metadata(topics).await.map_err(kafka)?;
+        if !metadata.brokers.contains_key(&target.broker) {
+            let known = metadata.brokers.keys().copied().collect();
+            return Err(Failure::NotListed { broker: target.broker, address: target.address.clone(), known });
+        }
+        let record = match topic {
+            None => None,
+            Some(topic) => Some(record::look(&mut connection, target.broker, topic, &metadata, limit).await?),
+        };
+        Ok(Answer { brokers: metadata.brokers, record })
     };
-    let metadata = timeout(limit, ask).await.map_err(|_| silent())??;
-    if metadata.brokers.contains_key(&target.broker) {
-        return Ok(metadata.brokers.len());
-    }
-    let known = metadata.brokers.keys().copied().collect();
-    Err(Failure::NotListed { broker: target.broker, address: target.address.clone(), known })
+    timeout(limit, ask).await.map_err(|_| silent())?
 }
 
 /// Both at once: registered, and answering. Takes no longer than `limit`, of which ZooKeeper has [`LIMIT`] at most, and
@@ -110,7 +144,12 @@ pub async fn metadata(target: &Target, limit: Duration) -> Result<usize, Failure
 ///
 /// # Errors
 /// What is wrong; where ZooKeeper is away that is said first, since nothing of the broker's can mend it (D29).
-pub async fn run(zookeeper: &ZooKeeper, target: &Target, limit: Duration) -> Result<Healthy, Failure> {
+pub async fn run(
+    zookeeper: &ZooKeeper,
+    target: &Target,
+    topic: Option<&TopicName>,
+    limit: Duration,
+) -> Result<Healthy, Failure> {
     let zookeeper_limit = limit.min(LIMIT);
     let registered = async {
         // Its own limit may be longer than ours.
@@ -125,12 +164,12 @@ pub async fn run(zookeeper: &ZooKeeper, target: &Target, limit: Duration) -> Res
     };
     let began = Instant::now();
     let answered = async {
-        let answer = metadata(target, limit).await;
+        let answer = answers(target, topic, limit).await;
         (answer, began.elapsed())
     };
     let (registered, (answer, took)) = tokio::join!(registered, answered);
     match (registered, answer) {
-        (Ok(registration), Ok(brokers)) => Ok(Healthy { registration, brokers, took }),
+        (Ok(registration), Ok(answer)) => Ok(Healthy { registration, answer, took }),
         (Err(away), _) if away.excuse().is_some() => Err(away),
         // What could not be asked does not hide what ZooKeeper said.
         (Err(failure), Err(unasked)) if unasked.excuse().is_some() => Err(failure),

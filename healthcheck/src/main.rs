@@ -4,13 +4,17 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 use healthcheck::check::{Target, run};
-use kafka::zookeeper::{LIMIT, ZooKeeper};
+use kafka::{
+    topic::TopicName,
+    zookeeper::{LIMIT, ZooKeeper},
+};
 
 /// How long a ZooKeeper server that fell silent is believed in; of no weight for one question.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Looks once whether a Kafka broker is healthy: it is registered in ZooKeeper under its id and address, answers
-/// ApiVersions and Metadata, and lists itself among the live brokers.
+/// ApiVersions and Metadata, and lists itself among the live brokers. With --topic it also takes a record and gives it
+/// out again, where it leads a partition of that topic; where it leads none, the line says so.
 ///
 /// Prints one line. Exit codes: 0 healthy; 1 not healthy, the line says why; 2 wrong arguments.
 #[derive(Debug, Parser)]
@@ -29,6 +33,9 @@ struct Args {
     /// ZooKeeper as the broker's zookeeper.connect has it.
     #[arg(long, value_name = "HOST:PORT[,…][/CHROOT]", value_parser = zookeeper)]
     zookeeper: String,
+    /// A topic to write a record to and read it from. It is not created.
+    #[arg(long, value_name = "NAME")]
+    topic: Option<TopicName>,
     /// Longest the look may take, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
@@ -54,7 +61,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let zookeeper = ZooKeeper::new(&args.zookeeper, SESSION_TIMEOUT)?.limit(limit.min(LIMIT));
     let advertised = args.advertised.unwrap_or_else(|| args.address.clone());
     let target = Target { broker: args.broker_id, address: args.address, advertised };
-    Ok(match run(&zookeeper, &target, limit).await {
+    Ok(match run(&zookeeper, &target, args.topic.as_ref(), limit).await {
         Ok(healthy) => {
             println!("healthy: {healthy}");
             ExitCode::SUCCESS

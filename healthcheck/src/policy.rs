@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A success ends a row of failures, and so does an excuse that says something of the broker's world: a broker that gets
-//! on does not hang, and one that lost ZooKeeper, with all that waits for it inside, has to come back from there first,
-//! so failures before and after are of two troubles and no row. A check that learnt nothing, or was in the grace, neither
+//! on does not hang, and one that lost ZooKeeper, or whatever its peers lost too, with all that waits for it inside, has
+//! to come back from there first, so failures before and after are of two troubles and no row. A check that learnt nothing, or was in the grace, neither
 //! adds to the row nor ends it. Whether a check falls into the grace is decided by its start: one begun in it may end after it.
 
 use std::{fmt, time::Duration};
@@ -74,6 +74,8 @@ pub enum Excuse {
     Progress(String),
     /// ZooKeeper does not answer: no restart of the broker mends that.
     ZooKeeperAway,
+    /// The peers asked at the same time fail in the same way: a restart of this one mends nothing. Who they are.
+    PeersFailToo(Vec<u32>),
     /// The check itself lacked what it needs of this machine: nothing was learnt of the broker.
     NoResources,
 }
@@ -149,11 +151,26 @@ impl fmt::Display for Uncounted {
             Self::Grace => f.write_str("grace period"),
             Self::Excused(Excuse::Progress(what)) => f.write_str(what),
             Self::Excused(Excuse::ZooKeeperAway) => f.write_str("ZooKeeper is away"),
+            Self::Excused(Excuse::PeersFailToo(peers)) => {
+                let peers: Vec<_> = peers.iter().map(u32::to_string).collect();
+                let noun = if peers.len() == 1 { "broker" } else { "brokers" };
+                write!(f, "{noun} {}, asked too, fail in the same way", peers.join(" and "))
+            }
             Self::Excused(Excuse::NoResources) => {
                 f.write_str("the check lacks descriptors, memory or ports of this machine")
             }
         }
     }
+}
+
+/// Whose rules a row of checks follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rules {
+    /// S-085, D17: a check that begins in the grace period does not count, whatever was before.
+    Ours,
+    /// Those of Mesos' own health checker: a failure known within the grace period is passed over until the first
+    /// success.
+    Mesos,
 }
 
 /// The checks of one broker from one start of it to the next.
@@ -163,12 +180,39 @@ pub struct Policy {
     started: Duration,
     next: Duration,
     failures: u32,
+    rules: Rules,
+    /// Whether a check has passed, ever.
+    passed: bool,
 }
 
 impl Policy {
     /// For a broker started at `started`.
     pub fn new(timing: Timing, started: Duration) -> Self {
-        Self { timing, started, next: started + timing.delay, failures: 0 }
+        let next = started + timing.delay;
+        Self { timing, started, next, failures: 0, rules: Rules::Ours, passed: false }
+    }
+
+    /// The same by the rules of Mesos' own health checker, for a check that is not ours (D30).
+    pub fn mesos(timing: Timing, started: Duration) -> Self {
+        Self { rules: Rules::Mesos, ..Self::new(timing, started) }
+    }
+
+    /// How many failures in a row there are.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Whether a check that begins at `began` is the last one if it fails.
+    pub fn decides(&self, began: Duration) -> bool {
+        self.failures.saturating_add(1) >= self.timing.max_failures.max(1) && !self.in_grace(began, began)
+    }
+
+    fn in_grace(&self, began: Duration, ended: Duration) -> bool {
+        let grace = self.started + self.timing.grace_from_launch();
+        match self.rules {
+            Rules::Ours => began < grace,
+            Rules::Mesos => !self.passed && ended <= grace,
+        }
     }
 
     /// When the next check is due; `None` where checks are switched off (S-081).
@@ -182,16 +226,17 @@ impl Policy {
         let (reason, excuse) = match self.judged(outcome) {
             Outcome::Passed { .. } => {
                 self.failures = 0;
+                self.passed = true;
                 return Verdict::Healthy;
             }
             Outcome::Failed { reason, excuse } => (reason, excuse),
         };
-        if began < self.started + self.timing.grace_from_launch() {
+        if self.in_grace(began, ended) {
             return Verdict::Uncounted { reason, why: Uncounted::Grace };
         }
         if let Some(excuse) = excuse {
             match excuse {
-                Excuse::Progress(_) | Excuse::ZooKeeperAway => self.failures = 0,
+                Excuse::Progress(_) | Excuse::ZooKeeperAway | Excuse::PeersFailToo(_) => self.failures = 0,
                 Excuse::NoResources => {}
             }
             return Verdict::Uncounted { reason, why: Uncounted::Excused(excuse) };

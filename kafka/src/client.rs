@@ -26,6 +26,7 @@ pub use self::{
     configs::TopicConfigs,
     error::Error,
     metadata::{Metadata, TopicMetadata, Topics},
+    records::Fetched,
     topics::{CreateError, Created},
 };
 use crate::{error::KafkaError, frame};
@@ -34,6 +35,7 @@ mod call;
 mod configs;
 mod error;
 mod metadata;
+mod records;
 mod topics;
 
 /// A connection, its versions negotiated.

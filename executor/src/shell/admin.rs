@@ -1,17 +1,33 @@
 //! The executor's own small HTTP endpoint, on `API_PORT` (D32): what Mesos and operators look at.
 //!
-//! `GET /admin/ping` says `pong`. `GET /admin/healthcheck` is 200 while the broker serves, 500 otherwise, with the
-//! last check's result, counted or not (D17). `GET /admin/metrics` shows what [`super::metrics`] measures.
+//! `GET /admin/metrics` shows what [`super::metrics`] measures. `GET /admin/ping` says `pong`. `GET /admin/healthcheck` is
+//! 200 while the broker serves and its last check passed, 500 otherwise, with that check's result, counted or not (D17),
+//! and what else an operator asks then:
+//!
+//! ```json
+//! {"healthy": false, "state": "running", "state_since": 1795640549637, "progress": null,
+//!  "check": {"kind": "own", "healthy": false, "counted": true, "excuse": null, "reason": "nothing listens on …",
+//!            "message": "not healthy, 1 of 3 failures in a row: nothing listens on …",
+//!            "failures": 1, "took_ms": 3, "at": 1795640563001},
+//!  "timing": {"delay": 15.0, "interval": 10.0, "timeout": 20.0, "grace": 10.0, "max_failures": 3}}
+//! ```
+//!
+//! Times are in milliseconds since 1970, lengths of time in seconds. `check` is null before the first one, `timing` where
+//! there is none; `progress` says how far a start is.
 //!
 //! Anybody on the network may ask, and nobody can hold it: at most [`CONNECTIONS`] are served at once, the others wait
 //! in the kernel's queue; a head must arrive within [`HEAD`], which also ends idle connections; none lives longer than
 //! [`LIFE`].
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use api::launch::LaunchContract;
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
-use healthcheck::policy::Verdict;
+use healthcheck::policy::{Timing, Verdict};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -39,14 +55,19 @@ const LIFE: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the endpoint shows; changed by the shell alone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct View {
-    /// The supervisor's state.
+    /// The supervisor's state, and since when.
     pub(super) state: &'static str,
+    pub(super) since: SystemTime,
+    /// How far a start is (D18).
+    pub(super) progress: Option<String>,
     /// The last check, whether or not it counted.
     pub(super) check: Option<Check>,
     /// All of them.
     pub(super) checks: Checks,
+    /// Which check there is, and when.
+    pub(super) plan: Option<(&'static str, Timing)>,
 }
 
 /// How many checks there were so far.
@@ -59,8 +80,35 @@ pub(super) struct Checks {
     pub(super) took: Option<Duration>,
 }
 
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            state: "idle",
+            since: SystemTime::now(),
+            progress: None,
+            check: None,
+            checks: Checks::default(),
+            plan: None,
+        }
+    }
+}
+
 impl View {
-    /// A check has ended; `took` if it passed.
+    /// Whether that is another state.
+    pub(super) fn enter(&mut self, state: &'static str) -> bool {
+        let new = self.state != state;
+        if new {
+            (self.state, self.since) = (state, SystemTime::now());
+        }
+        new
+    }
+
+    /// What of it is of the JVM before goes; how the new one is checked.
+    pub(super) fn begin(&mut self, plan: Option<(&'static str, Timing)>) {
+        (self.progress, self.check, self.plan) = (None, None, plan);
+    }
+
+    /// A check has ended; `took`, by the broker, if it passed.
     pub(super) fn checked(&mut self, check: Check, took: Option<Duration>) {
         self.check = Some(check);
         match took {
@@ -80,17 +128,24 @@ impl View {
 
     /// Failures in a row that count.
     pub(super) fn failures(&self) -> u32 {
-        match self.check.as_ref().map(|check| &check.verdict) {
-            Some(Verdict::Failing { failures, .. } | Verdict::Unhealthy { failures, .. }) => *failures,
-            _ => 0,
-        }
+        self.check.as_ref().map_or(0, |check| check.failures)
     }
 }
 
 /// One health check's result.
 #[derive(Clone, Debug)]
 pub(super) struct Check {
-    pub(super) verdict: Verdict,
+    verdict: Verdict,
+    message: String,
+    failures: u32,
+    took: Duration,
+    at: SystemTime,
+}
+
+impl Check {
+    pub(super) fn new(verdict: Verdict, message: String, failures: u32, took: Duration) -> Self {
+        Self { verdict, message, failures, took, at: SystemTime::now() }
+    }
 }
 
 /// Listens where the contract says.
@@ -99,13 +154,13 @@ pub(super) async fn listen(contract: &LaunchContract) -> Result<TcpListener, (St
     TcpListener::bind(&address).await.map_err(|error| (address, error))
 }
 
-/// Serves for as long as the process lives.
-pub(super) async fn serve(listener: TcpListener, view: watch::Receiver<View>, metrics: Router) {
+/// Serves these paths, and `others`, for as long as the process lives.
+pub(super) async fn serve(listener: TcpListener, view: watch::Receiver<View>, others: Router) {
     let routes = Router::new()
         .route("/admin/ping", get(|| async { "pong" }))
         .route(HEALTH_PATH, get(health))
         .with_state(view)
-        .merge(metrics);
+        .merge(others);
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     // Dropped with us, and the connections with it.
     let mut connections = JoinSet::new();
@@ -144,29 +199,80 @@ async fn health(State(view): State<watch::Receiver<View>>) -> (StatusCode, Json<
 
 fn answer(view: &View) -> (StatusCode, Json<Value>) {
     let healthy = view.is_healthy();
+    let kind = view.plan.map(|(kind, _)| kind);
     let check = view.check.as_ref().map(|check| {
+        let (reason, excuse) = match &check.verdict {
+            Verdict::Healthy => (None, None),
+            Verdict::Uncounted { reason, why } => (Some(reason), Some(why.to_string())),
+            Verdict::Failing { reason, .. } | Verdict::Unhealthy { reason, .. } => (Some(reason), None),
+        };
         json!({
+            "kind": kind,
             "healthy": check.verdict == Verdict::Healthy,
             "counted": check.verdict.healthy().is_some(),
-            "message": check.verdict.to_string(),
+            "excuse": excuse.as_deref().map(bounded),
+            "reason": reason.map(|reason| bounded(reason)),
+            "message": bounded(&check.message),
+            "failures": check.failures,
+            "took_ms": check.took.as_millis() as u64,
+            "at": since_1970(check.at),
+        })
+    });
+    let timing = view.plan.map(|(_, timing)| {
+        json!({
+            "delay": timing.delay.as_secs_f64(),
+            "interval": timing.interval.as_secs_f64(),
+            "timeout": timing.timeout.as_secs_f64(),
+            "grace": timing.grace.as_secs_f64(),
+            "max_failures": timing.max_failures.max(1),
         })
     });
     let code = if healthy { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
-    (code, Json(json!({"healthy": healthy, "state": view.state, "check": check})))
+    let body = json!({
+        "healthy": healthy,
+        "state": view.state,
+        "state_since": since_1970(view.since),
+        "progress": view.progress.as_deref().map(bounded),
+        "check": check,
+        "timing": timing,
+    });
+    (code, Json(body))
+}
+
+/// Longest text shown, in characters: a failure may name whatever a peer sent.
+const TEXT: usize = 1000;
+
+fn bounded(text: &str) -> String {
+    let mut shown: String = text.chars().take(TEXT).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn since_1970(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
 
-    use healthcheck::policy::Uncounted;
+    use healthcheck::policy::{Excuse, Uncounted};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
+    fn view(state: &'static str, verdict: Option<Verdict>) -> View {
+        let check = verdict.map(|verdict| {
+            let message = verdict.to_string();
+            Check::new(verdict, message, 1, Duration::from_millis(3))
+        });
+        View { state, check, plan: Some(("own", Timing::default())), ..View::default() }
+    }
+
     fn check(state: &'static str, verdict: Option<Verdict>, expect: u16) {
-        let check = verdict.map(|verdict| Check { verdict });
-        let (code, Json(body)) = answer(&View { state, check, ..View::default() });
+        let (code, Json(body)) = answer(&view(state, verdict));
         assert_eq!(code.as_u16(), expect, "{body}");
         assert_eq!(body["healthy"], expect == 200);
         assert_eq!(body["state"], state);
@@ -184,9 +290,62 @@ mod tests {
         check("starting", None, 500);
         check("starting", Some(Verdict::Healthy), 500);
         check("stopping", Some(Verdict::Healthy), 500);
-        let (_, Json(body)) =
-            answer(&View { state: "running", check: Some(Check { verdict: grace() }), ..View::default() });
+        let (_, Json(body)) = answer(&view("running", Some(grace())));
         assert_eq!(body["check"]["counted"], false, "shown, though it does not count");
+    }
+
+    // D17, D29
+    #[test]
+    fn what_an_operator_asks_is_shown() {
+        let why = Uncounted::Excused(Excuse::Progress("log recovery 41 %".to_owned()));
+        let mut view = view("starting", Some(Verdict::Uncounted { reason: "silent".to_owned(), why }));
+        view.progress = Some("log recovery 42 %".to_owned());
+        let (_, Json(mut body)) = answer(&view);
+        for pointer in ["/state_since", "/check/at"] {
+            let time = body.pointer_mut(pointer).unwrap();
+            assert!(time.as_u64().is_some_and(|at| at > 1_700_000_000_000), "{time}");
+            *time = json!("a time");
+        }
+        assert_eq!(
+            body,
+            json!({
+                "healthy": false,
+                "state": "starting",
+                "state_since": "a time",
+                "progress": "log recovery 42 %",
+                "check": {
+                    "kind": "own",
+                    "healthy": false,
+                    "counted": false,
+                    "excuse": "log recovery 41 %",
+                    "reason": "silent",
+                    "message": "not healthy, not counted (log recovery 41 %): silent",
+                    "failures": 1,
+                    "took_ms": 3,
+                    "at": "a time",
+                },
+                "timing": {"delay": 15.0, "interval": 10.0, "timeout": 20.0, "grace": 10.0, "max_failures": 3},
+            })
+        );
+        view.begin(None);
+        let (_, Json(body)) = answer(&view);
+        assert!(body["check"].is_null() && body["timing"].is_null() && body["progress"].is_null(), "{body}");
+    }
+
+    #[test]
+    fn the_answer_is_bounded_whatever_was_found() {
+        let reason = "é".repeat(1_000_000);
+        let (_, Json(body)) = answer(&view("running", Some(Verdict::Unhealthy { reason, failures: 3 })));
+        assert!(body.to_string().len() < 8 * TEXT);
+    }
+
+    #[test]
+    fn a_state_has_a_beginning() {
+        let mut view = View { state: "starting", since: UNIX_EPOCH, ..View::default() };
+        assert!(!view.enter("starting"));
+        assert_eq!(view.since, UNIX_EPOCH);
+        assert!(view.enter("running"));
+        assert!(view.since > UNIX_EPOCH);
     }
 
     /// Connections that say nothing fill every place; whoever waits is served once their time is over.

@@ -10,7 +10,6 @@ use api::{
     incident::{Incident, file_name},
     message::{ToExecutor, ToScheduler},
 };
-use healthcheck::policy::Timing;
 use mesos::{
     executor::{Client, Handle, Message, Options, OptionsError, Refused, Shutdown},
     v1::TaskInfo,
@@ -20,7 +19,10 @@ use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use super::wire;
-use crate::supervisor::{Event, ExitCode, Refusal, Update};
+use crate::{
+    health::Check,
+    supervisor::{Event, ExitCode, Refusal, Update},
+};
 
 /// Messages waiting for the loop; the client holds the stream back when it is full.
 const QUEUE: usize = 16;
@@ -34,7 +36,7 @@ pub(super) struct Agent {
     messages: mpsc::Receiver<Message>,
     client: tokio::task::JoinHandle<()>,
     grace: Duration,
-    health: Option<Timing>,
+    health: Option<Check>,
     /// Terminal updates that wait for their acknowledgement.
     terminal: BTreeMap<Uuid, String>,
     refused: bool,
@@ -127,7 +129,7 @@ impl Agent {
             warn!(task = launched.launch.task, "{warning}");
         }
         // The first launch counts; the supervisor refuses every other one.
-        self.health = self.health.or(launched.health);
+        self.health = self.health.take().or(launched.health);
         Event::Launch(Box::new(launched.launch))
     }
 
@@ -187,8 +189,8 @@ impl Agent {
     }
 
     /// How the TaskInfo wants the broker's health checked; `None`: not at all.
-    pub(super) fn health(&self) -> Option<Timing> {
-        self.health
+    pub(super) fn health(&self) -> Option<&Check> {
+        self.health.as_ref()
     }
 
     /// What `code` is for whoever reads exit codes, given what the agent said.

@@ -1,10 +1,11 @@
 //! The broker seen from outside: is its id free, does it serve, and, once dead, is its registration gone.
 
 use std::{
+    collections::BTreeMap,
     net::IpAddr,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -12,10 +13,13 @@ use std::{
 use api::launch::{LaunchContract, Metadata};
 use healthcheck::{
     check::{self, Failure, Target},
-    policy::{Excuse, Outcome, Policy, Timing, Verdict},
+    policy::Excuse,
 };
 use kafka::{
+    client::CreateError,
+    cluster::{Cluster, CreateTopicError},
     registration::{Owner, Registration},
+    topic::{NewTopic, TopicName},
     zookeeper::{CONTROLLER, Deleted, InvalidConnect, ZooKeeper, registration_path},
 };
 use tokio::{
@@ -25,10 +29,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{
-    admin::{Check, View},
-    tail::{Growth, Mark},
-};
+use super::{admin::View, progress::Progress};
 use crate::{
     properties::bracketed,
     supervisor::{Event, Registered},
@@ -43,13 +44,32 @@ const PROBE_LIMIT: Duration = Duration::from_secs(2);
 /// How often the session of a broker that serves is looked up: it changes when ZooKeeper was away for long.
 const SESSION_EVERY: Duration = Duration::from_secs(5);
 
+/// Between two attempts to create the topic of the health checks, and the longest one takes.
+const CREATE_EVERY: Duration = Duration::from_secs(60);
+const CREATE_LIMIT: Duration = Duration::from_secs(5);
+/// What says how many replicas the service's topics have (D28).
+const REPLICATION: &str = "offsets.topic.replication.factor";
+/// The settings of the topic of the health checks: what was written an hour ago is of no use.
+const HEALTH_TOPIC: [(&str, &str); 4] = [
+    ("cleanup.policy", "delete"),
+    ("retention.ms", "3600000"),
+    ("segment.bytes", "1048576"),
+    ("segment.ms", "3600000"),
+];
+
 /// One broker's outside.
 #[derive(Debug)]
 pub(super) struct Broker {
     target: Target,
     zookeeper: ZooKeeper,
-    /// Whether the probe has found it serving, ever.
+    /// How many replicas a topic of the service's own has (D28).
+    replication: u16,
+    /// Whether the probe has found it serving since its start.
     served: AtomicBool,
+    moved: AtomicU64,
+    progress: Mutex<Option<String>>,
+    known: Mutex<BTreeMap<u32, String>>,
+    create_tried: Mutex<Option<Instant>>,
 }
 
 impl Broker {
@@ -63,7 +83,17 @@ impl Broker {
             address: address(&reachable(&contract.listen_address)),
             advertised: address(&contract.advertised_host),
         };
-        Ok(Self { target, zookeeper: ZooKeeper::new(connect, OUR_SESSION)?, served: AtomicBool::new(false) })
+        let set = contract.layers.iter().rev().find_map(|layer| layer.properties.get(REPLICATION));
+        Ok(Self {
+            target,
+            zookeeper: ZooKeeper::new(connect, OUR_SESSION)?,
+            replication: set.and_then(|value| value.trim().parse().ok()).unwrap_or(1),
+            served: AtomicBool::new(false),
+            moved: AtomicU64::new(0),
+            progress: Mutex::new(None),
+            known: Mutex::new(BTreeMap::new()),
+            create_tried: Mutex::new(None),
+        })
     }
 
     /// Whether something accepts connections where the broker is to listen.
@@ -90,11 +120,29 @@ impl Broker {
     }
 
     /// Probes until the broker serves, then follows its session; sends events until dropped. `forked`: when the JVM was,
-    /// since 1970.
-    pub(super) async fn probe(self: Arc<Self>, forked: Duration, events: mpsc::Sender<Event>) {
+    /// since 1970. While it starts, `progress` says how far it is, here and to the health check.
+    pub(super) async fn probe(
+        self: Arc<Self>,
+        forked: Duration,
+        mut progress: Progress,
+        events: mpsc::Sender<Event>,
+        view: watch::Sender<View>,
+    ) {
+        let started = Instant::now();
         let mut session = None;
         let mut serves = false;
+        self.served.store(false, Ordering::Relaxed);
         loop {
+            if !serves {
+                let seen = progress.look(started.elapsed());
+                self.moved.fetch_add(u64::from(seen.moved), Ordering::Relaxed);
+                view.send_if_modified(|view| {
+                    let changed = view.progress != seen.text;
+                    view.progress.clone_from(&seen.text);
+                    changed
+                });
+                *lock(&self.progress) = seen.text;
+            }
             let registered = check::registered(&self.zookeeper, &self.target).await;
             if let Ok(found) = &registered
                 && session != Some(found.owner)
@@ -108,12 +156,19 @@ impl Broker {
             }
             if !serves {
                 let answers = match registered {
-                    Ok(_) => check::metadata(&self.target, PROBE_LIMIT).await,
+                    Ok(_) => check::answers(&self.target, None, PROBE_LIMIT).await,
                     Err(missing) => Err(missing),
                 };
                 serves = answers.is_ok();
                 self.served.store(serves, Ordering::Relaxed);
-                let result = answers.map(drop).map_err(|missing| self.missing(&missing));
+                let result = answers.map(drop).map_err(|missing| {
+                    let told = lock(&self.progress).clone();
+                    told.unwrap_or_else(|| self.missing(&missing))
+                });
+                if serves {
+                    *lock(&self.progress) = None;
+                    view.send_modify(|view| view.progress = None);
+                }
                 if events.send(Event::Ready(result)).await.is_err() {
                     return;
                 }
@@ -133,53 +188,59 @@ impl Broker {
         format!("no answer from {}", self.zookeeper.connection_string())
     }
 
-    /// Checks the broker's health as `timing` says (S-081 to S-086, D17), from its start now until dropped.
-    /// `mark`: where its log began. Until it serves for the first time, a failed check does not count while that log
-    /// grows (D29): a start that recovers its logs takes as long as it takes, and one killed for it begins anew.
-    pub(super) async fn check(
-        self: Arc<Self>,
-        timing: Timing,
-        mark: Mark,
-        events: mpsc::Sender<Event>,
-        view: watch::Sender<View>,
-    ) {
-        let started = Instant::now();
-        let mut policy = Policy::new(timing, Duration::ZERO);
-        let mut growth = Growth::since(mark);
-        let mut logged = String::new();
-        while let Some(due) = policy.next_check() {
-            tokio::time::sleep_until(started + due).await;
-            let began = started.elapsed();
-            let looked = check::run(&self.zookeeper, &self.target, timing.timeout).await;
-            let gets_on = growth.asked() && !self.served.load(Ordering::Relaxed);
-            let outcome = excused(check::outcome(&looked), gets_on);
-            let verdict = policy.record(began, started.elapsed(), outcome);
-            let shown = Check { verdict: verdict.clone() };
-            let took = looked.as_ref().ok().map(|healthy| healthy.took);
-            view.send_modify(|view| view.checked(shown, took));
-            let message = match &looked {
-                Ok(healthy) => healthy.to_string(),
-                Err(_) => verdict.to_string(),
-            };
-            let event = match verdict {
-                // Shown, not told (D17, D29).
-                Verdict::Uncounted { .. } => {
-                    if logged != message {
-                        info!("{message}");
-                        logged = message;
-                    }
-                    continue;
-                }
-                Verdict::Unhealthy { .. } => {
-                    let silent = matches!(&looked, Err(failure) if !failure.answers());
-                    Event::Unhealthy { reason: message, silent }
-                }
-                counted => Event::Checked { healthy: counted == Verdict::Healthy, message },
-            };
-            if events.send(event).await.is_err() {
-                return;
-            }
+    /// Creates the topic of the health checks, if there are brokers enough for its replicas, and not too often: each of
+    /// the brokers tries, and whoever comes second finds it there. One that was deleted comes again.
+    pub(super) async fn create(&self, topic: &TopicName, live: usize) {
+        let now = Instant::now();
+        let tried = lock(&self.create_tried).is_some_and(|tried| now < tried + CREATE_EVERY);
+        if tried || live < usize::from(self.replication) {
+            return;
         }
+        *lock(&self.create_tried) = Some(now);
+        let bootstrap = vec![self.target.address.clone()];
+        let cluster = Cluster { bootstrap, client_id: "kafka-executor".to_owned(), timeout: CREATE_LIMIT };
+        let configs = HEALTH_TOPIC.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        let partitions = u32::try_from(live).ok();
+        let new = NewTopic { partitions, configs, ..NewTopic::new(topic.clone()) };
+        match cluster.create_topic(&new).await {
+            Ok(created) => {
+                info!(%topic, created.partitions, created.replication, "created for health checks")
+            }
+            Err(CreateTopicError::Create(CreateError::AlreadyExists { .. })) => {}
+            Err(error) => warn!(%topic, error = chain(&error), "the topic for health checks is not created"),
+        }
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub(super) fn zookeeper(&self) -> &ZooKeeper {
+        &self.zookeeper
+    }
+
+    /// Whether it has served since its start.
+    pub(super) fn has_served(&self) -> bool {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    /// A number that is another one when its start has got on (D29).
+    pub(super) fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    /// How far its start is.
+    pub(super) fn progress(&self) -> String {
+        lock(&self.progress).clone().unwrap_or_else(|| "it starts, and its log grows".to_owned())
+    }
+
+    /// The brokers that it listed when it last answered.
+    pub(super) fn known(&self) -> BTreeMap<u32, String> {
+        lock(&self.known).clone()
+    }
+
+    pub(super) fn know(&self, brokers: &BTreeMap<u32, String>) {
+        lock(&self.known).clone_from(brokers);
     }
 
     /// Deletes what the dead broker's `session` still holds (D38): the controller's node too, so that both elections
@@ -212,15 +273,8 @@ fn is_younger(registration: &Registration, forked: Duration) -> bool {
     registration.since.is_some_and(|since| u128::from(since) >= forked.as_millis())
 }
 
-/// A look's outcome, excused if the broker starts and `gets_on` with it; ZooKeeper's absence is the better excuse.
-fn excused(outcome: Outcome, gets_on: bool) -> Outcome {
-    match outcome {
-        Outcome::Failed { reason, excuse: None } if gets_on => {
-            let excuse = Some(Excuse::Progress("it starts, and its log grows".to_owned()));
-            Outcome::Failed { reason, excuse }
-        }
-        other => other,
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An address to connect to for one that is listened on.

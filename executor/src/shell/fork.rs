@@ -1,4 +1,4 @@
-//! Starting JVMs: the one place with `unsafe`.
+//! Starting JVMs, and a health check's command: the one place with `unsafe`.
 //!
 //! What the kernel ends with us and what it does not: the parent-death signal is for the JVM itself, no matter how we
 //! die. The kernel ties it to the *thread* that forked, so only the main thread may; it clears it when the child
@@ -25,6 +25,8 @@ use nix::{
     sys::{prctl::set_pdeathsig, signal::Signal},
     unistd::{Pid, getpid, getppid, setsid},
 };
+
+use tokio::process::Child;
 
 use crate::command::JvmCommand;
 
@@ -67,7 +69,25 @@ fn prepared(command: &JvmCommand, directory: &Path) -> Command {
     jvm
 }
 
+/// Starts a health check's command: leader of its own session and process group, stdin empty, stdout and stderr in
+/// `output`, and dead as soon as we are. As [`spawn`], on the main thread.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn spawn_check(mut command: Command, output: File) -> io::Result<Child> {
+    command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+    detach(&mut command, false);
+    tokio::process::Command::from(command).spawn()
+}
+
 fn start(mut jvm: Command, idle: bool) -> io::Result<Pid> {
+    detach(&mut jvm, idle);
+    let child = jvm.spawn()?;
+    // The child is waited for by pid (see `process`), never through this handle, whose drop does nothing.
+    Ok(Pid::from_raw(child.id() as i32)) // pids are positive and below 2^22
+}
+
+fn detach(command: &mut Command, idle: bool) {
     let parent = getpid();
     let before_exec = move || {
         setsid()?;
@@ -81,10 +101,7 @@ fn start(mut jvm: Command, idle: bool) -> io::Result<Pid> {
     // SAFETY: between fork and exec a child may only make async-signal-safe calls: another thread may have held a
     // lock (the allocator's, say) when we forked. The closure makes bare system calls only, allocates nothing, takes
     // no lock, and turns an errno into an io::Error, which is a plain number.
-    unsafe { jvm.pre_exec(before_exec) };
-    let child = jvm.spawn()?;
-    // The child is waited for by pid (see `process`), never through this handle, whose drop does nothing.
-    Ok(Pid::from_raw(child.id() as i32)) // pids are positive and below 2^22
+    unsafe { command.pre_exec(before_exec) };
 }
 
 /// Files that whoever started us left open are not handed on. Our own never are: std opens all of them so.

@@ -5,8 +5,10 @@
 //! cannot pass to a stranger.
 
 use std::{
+    collections::BTreeSet,
     io,
     path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -160,14 +162,43 @@ fn reap(pid: Pid) -> bool {
     }
 }
 
-/// The ended children of `us` but for `leader`: it may have ended since it was asked about, and its status is the one
-/// that counts.
+/// The ended children of `us` but for `leader`, which may have ended since it was asked about, and whose status is the one
+/// that counts; and but for those that are [`Awaited`].
 fn orphans(found: &[Process], us: Pid, leader: Pid) -> Vec<Pid> {
+    let awaited = awaited();
     found
         .iter()
-        .filter(|process| process.is_zombie_of(us) && process.pid != leader)
+        .filter(|process| {
+            process.is_zombie_of(us) && process.pid != leader && !awaited.contains(&process.pid)
+        })
         .map(|process| process.pid)
         .collect()
+}
+
+/// A child of ours, beside the JVM, whose end somebody else of us waits for: while this lives, it is not taken for an
+/// orphan.
+#[derive(Debug)]
+pub(super) struct Awaited(Pid);
+
+/// Those there are. One list for the process, as there is one list of children.
+static AWAITED: Mutex<BTreeSet<Pid>> = Mutex::new(BTreeSet::new());
+
+impl Awaited {
+    /// To be called before anybody else may see that it ended: on the thread that started it, before the next await.
+    pub(super) fn new(pid: Pid) -> Self {
+        awaited().insert(pid);
+        Self(pid)
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        awaited().remove(&self.0);
+    }
+}
+
+fn awaited() -> MutexGuard<'static, BTreeSet<Pid>> {
+    AWAITED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const PROC: &str = "/proc";

@@ -19,25 +19,66 @@ pub(super) fn mark() -> Mark {
     Mark { stdout: length(STDOUT), stderr: length(STDERR) }
 }
 
-/// Whether the JVM gets on: it writes its log.
+/// Follows the JVM's stdout, where Kafka's main log goes and nothing of ours (D44), line by line.
 #[derive(Debug)]
-pub(super) struct Growth {
-    path: &'static str,
-    length: u64,
+pub(super) struct Follow {
+    path: String,
+    at: u64,
+    /// The beginning of a line whose end is not written yet.
+    partial: Vec<u8>,
 }
 
-impl Growth {
-    /// Of stdout, where the JVM's log goes and nothing of ours, from `mark` on.
+impl Follow {
+    /// From `mark` on.
     pub(super) fn since(mark: Mark) -> Self {
-        Self { path: STDOUT, length: mark.stdout }
+        Self { path: STDOUT.to_owned(), at: mark.stdout, partial: Vec::new() }
     }
 
-    /// Whether anything was written since the last question. Never where stdout is no file: nobody can say then.
-    pub(super) fn asked(&mut self) -> bool {
-        let length = length(self.path);
-        std::mem::replace(&mut self.length, length) != length
+    /// Another file, from its beginning.
+    #[cfg(test)]
+    pub(super) fn of(path: &std::path::Path) -> Self {
+        Self { path: path.display().to_string(), at: 0, partial: Vec::new() }
+    }
+
+    /// Gives what was written since the last question, as much of it as one question reads; whether anything was. Never
+    /// where stdout is no file: nobody can say then.
+    pub(super) fn lines(&mut self, mut line: impl FnMut(&str)) -> bool {
+        let Some(file) = open(&self.path) else { return false };
+        let length = file.metadata().map_or(self.at, |metadata| metadata.len());
+        if length < self.at {
+            // It has begun anew.
+            self.at = 0;
+            self.partial.clear();
+        }
+        let from = self.at;
+        let mut chunk = vec![0; CHUNK];
+        while self.at < length.min(from + STRIDE) {
+            let Ok(read @ 1..) = file.read_at(&mut chunk, self.at) else { break };
+            self.at += read as u64;
+            self.split(&chunk[..read], &mut line);
+        }
+        self.at != from
+    }
+
+    fn split(&mut self, mut bytes: &[u8], line: &mut impl FnMut(&str)) {
+        while let Some(end) = bytes.iter().position(|&byte| byte == b'\n') {
+            self.partial.extend_from_slice(&bytes[..end]);
+            line(&String::from_utf8_lossy(&self.partial));
+            self.partial.clear();
+            bytes = &bytes[end + 1..];
+        }
+        self.partial.extend_from_slice(bytes);
+        // Nothing of interest is as long as that.
+        if self.partial.len() > CHUNK {
+            self.partial.clear();
+        }
     }
 }
+
+/// How much is read at once, and the longest line.
+const CHUNK: usize = 64 * 1024;
+/// How much one question reads at most; five a second keep up with the fastest log.
+const STRIDE: u64 = 4 * 1024 * 1024;
 
 const STDOUT: &str = "/proc/self/fd/1";
 const STDERR: &str = "/proc/self/fd/2";
@@ -90,16 +131,31 @@ mod tests {
     }
 
     #[test]
-    fn growth_is_asked_for_since_the_last_question() {
+    fn a_file_is_followed_by_whole_lines() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("stdout");
-        std::fs::write(&path, "before").unwrap();
-        let mut growth = Growth { path: String::leak(path.display().to_string()), length: 6 };
-        assert!(!growth.asked());
-        std::fs::write(&path, "before, recovering").unwrap();
-        assert!(growth.asked());
-        assert!(!growth.asked());
-        let mut nowhere = Growth { path: "/dev/null", length: 0 };
-        assert!(!nowhere.asked(), "no file, no growth");
+        std::fs::write(&path, "before\n").unwrap();
+        let mut follow = Follow { path: path.display().to_string(), at: 7, partial: Vec::new() };
+        let mut check = |expect: &[&str], grown: bool| {
+            let mut lines = Vec::new();
+            assert_eq!(follow.lines(|line| lines.push(line.to_owned())), grown, "{expect:?}");
+            assert_eq!(lines, expect);
+        };
+        check(&[], false);
+        std::fs::write(&path, "before\none\ntw").unwrap();
+        check(&["one"], true);
+        std::fs::write(&path, b"before\none\ntwo\n\xff\n").unwrap();
+        check(&["two", "\u{fffd}"], true);
+        check(&[], false);
+        std::fs::write(&path, "anew\n").unwrap();
+        check(&["anew"], true);
+        let long = "x".repeat(3 * CHUNK);
+        std::fs::write(&path, format!("anew\n{long}\nlast\n")).unwrap();
+        let mut lines = 0;
+        assert!(follow.lines(|line| lines += usize::from(line == "last")));
+        assert_eq!(lines, 1);
+        assert!(follow.partial.capacity() <= 4 * CHUNK);
+        let mut nowhere = Follow { path: "/dev/null".to_owned(), at: 0, partial: Vec::new() };
+        assert!(!nowhere.lines(|_| ()), "no file, no growth");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kafka::{client, zookeeper};
+use kafka::{client, topic::TopicName, zookeeper};
 use nix::errno::Errno;
 
 use crate::policy::Excuse;
@@ -55,12 +55,68 @@ pub enum Failure {
         /// The address that should be among them.
         expected: String,
     },
+    /// It answers, but does not do what it is there for: append a record, and give it out again.
+    #[error("a record cannot be {doing} partition {partition} of {topic}, which the broker leads")]
+    Record {
+        /// The topic.
+        topic: TopicName,
+        /// Its partition.
+        partition: u32,
+        /// `written to` or `read from`.
+        doing: &'static str,
+        /// What it says.
+        source: Box<client::Error>,
+    },
+    /// A record that was written is not there any more.
+    #[error("partition {partition} of {topic} does not give out the record just written at offset {offset}")]
+    Lost {
+        /// The topic.
+        topic: TopicName,
+        /// Its partition.
+        partition: u32,
+        /// Where it was.
+        offset: i64,
+    },
     /// ZooKeeper did not say, or not in a readable way.
     #[error("ZooKeeper can't be asked")]
     ZooKeeper(#[source] zookeeper::Error),
 }
 
+/// In which way a broker fails, causes and places apart: two that fail in the same way may well have one trouble (D29).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Connections are refused.
+    Closed,
+    /// Nothing comes back in time.
+    Silent,
+    /// What comes back is no use.
+    Garbled,
+    /// The cluster does not know that it lives.
+    Unknown,
+    /// Its registration is another's.
+    Elsewhere,
+    /// Records are not taken or not given.
+    Records,
+    /// ZooKeeper can't be asked.
+    ZooKeeper,
+}
+
 impl Failure {
+    /// In which way that is a failure.
+    pub fn way(&self) -> Way {
+        match self {
+            // A process that hangs has its queue of connections filled, and then nothing is refused either.
+            Self::Port { source, .. } if source.kind() == std::io::ErrorKind::TimedOut => Way::Silent,
+            Self::Port { .. } | Self::Kafka(client::Error::Connect { .. }) => Way::Closed,
+            Self::Silent { .. } => Way::Silent,
+            Self::Kafka(_) => Way::Garbled,
+            Self::NotListed { .. } | Self::NotRegistered { .. } => Way::Unknown,
+            Self::Elsewhere { .. } => Way::Elsewhere,
+            Self::Record { .. } | Self::Lost { .. } => Way::Records,
+            Self::ZooKeeper(_) => Way::ZooKeeper,
+        }
+    }
+
     /// Why that is not the broker's fault, if so (D29).
     pub fn excuse(&self) -> Option<Excuse> {
         match self {
@@ -81,6 +137,8 @@ impl Failure {
             Self::NotListed { .. }
             | Self::NotRegistered { .. }
             | Self::Elsewhere { .. }
+            | Self::Record { .. }
+            | Self::Lost { .. }
             // A look names what the broker lacks first, so ZooKeeper alone stands for a broker that answered.
             | Self::ZooKeeper(_) => true,
             Self::Port { .. } | Self::Kafka(_) | Self::Silent { .. } => false,

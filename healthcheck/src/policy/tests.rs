@@ -95,8 +95,9 @@ fn consecutive_failures() {
 fn excuses() {
     let recovery = || excused(Excuse::Progress("log recovery 41 %".into()));
     let away = || excused(Excuse::ZooKeeperAway);
+    let peers = || excused(Excuse::PeersFailToo(vec![1, 2]));
     let blind = || excused(Excuse::NoResources);
-    let reasons: [&dyn Fn() -> Outcome; 2] = [&recovery, &away];
+    let reasons: [&dyn Fn() -> Outcome; 3] = [&recovery, &away, &peers];
     for ends in reasons {
         let row = [(30, failed()), (40, ends()), (50, failed()), (60, failed())];
         check(&mut policy(2), &row, "1/2 excused 1/2 out(2)");
@@ -104,6 +105,51 @@ fn excuses() {
     check(&mut policy(2), &[(30, failed()), (40, blind()), (50, failed())], "1/2 excused out(2)");
     let shown = policy(2).record(at(30), at(30), recovery());
     assert_eq!(shown.to_string(), "not healthy, not counted (log recovery 41 %): silent");
+    let shown = policy(2).record(at(30), at(30), peers());
+    let text = "not healthy, not counted (brokers 1 and 2, asked too, fail in the same way): silent";
+    assert_eq!(shown.to_string(), text);
+}
+
+/// D29: ten minutes without ZooKeeper, whatever the timing, give nobody up; and what fails afterwards begins a row.
+#[test]
+fn ten_minutes_without_zookeeper() {
+    for interval in [1, 10] {
+        let timing = Timing { interval: Duration::from_secs(interval), ..Timing::default() };
+        let mut policy = Policy::new(timing, at(0));
+        let until = at(30 + 600);
+        while let Some(due) = policy.next_check().filter(|due| *due < until) {
+            let verdict = policy.record(due, due, excused(Excuse::ZooKeeperAway));
+            assert!(matches!(verdict, Verdict::Uncounted { .. }), "{verdict}");
+            assert_eq!(policy.failures(), 0);
+        }
+        check(&mut policy, &[(640, failed()), (650, failed()), (660, failed())], "1/3 2/3 out(3)");
+    }
+}
+
+/// Which check is the last if it fails: then the peers are asked (D29).
+#[test]
+fn the_check_that_decides() {
+    let mut policy = policy(2);
+    assert!(!policy.decides(at(30)), "one failure is not enough");
+    policy.record(at(30), at(30), failed());
+    assert!(policy.decides(at(40)));
+    policy.record(at(40), at(40), passed());
+    assert!(!policy.decides(at(50)));
+    let single = Policy::new(Timing { max_failures: 0, ..Timing::default() }, at(0));
+    assert!(!single.decides(at(24)), "in the grace period nothing is decided");
+    assert!(single.decides(at(25)));
+}
+
+/// D30, mesos-v1-http 6.6: for a check that is not ours the grace ends with the first success, and a failure counts by
+/// the moment it is known.
+#[test]
+fn by_mesos_rules() {
+    let mesos = |max_failures| Policy::mesos(Timing { max_failures, ..Timing::default() }, at(0));
+    let f = failed;
+    check(&mut mesos(1), &[(15, f()), (25, f()), (26, f())], "grace grace out(1)");
+    check(&mut mesos(2), &[(15, f()), (17, passed()), (18, f()), (19, f())], "grace ok 1/2 out(2)");
+    let late = mesos(1).record(at(24), at(44), failed());
+    assert_eq!(late.healthy(), Some(false), "it began in the grace period, and failed after it");
 }
 
 /// D17: what Mesos is told.

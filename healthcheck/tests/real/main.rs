@@ -11,10 +11,14 @@ use std::{process::Command, time::Duration};
 
 use harness::{Broker, ZooKeeperServer, until};
 use healthcheck::{
-    check::{Failure, Healthy, Target, outcome, run},
+    check::{Failure, Healthy, Record, Target, outcome, run},
     policy::{Excuse, Outcome},
 };
-use kafka::zookeeper::ZooKeeper;
+use kafka::{
+    cluster::Cluster,
+    topic::{NewTopic, TopicName},
+    zookeeper::ZooKeeper,
+};
 
 const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(700);
@@ -38,7 +42,7 @@ async fn a_broker_from_birth_to_death() {
     let nowhere = Target { broker: 7, address: "127.0.0.1:1".into(), advertised: "127.0.0.1:1".into() };
 
     // Neither listening nor registered: what listens is said first.
-    let failure = run(&zookeeper, &nowhere, LONG).await.unwrap_err();
+    let failure = run(&zookeeper, &nowhere, None, LONG).await.unwrap_err();
     assert!(matches!(&failure, Failure::Port { .. }), "{failure}");
     assert!(
         failure.reason().starts_with("nothing listens on 127.0.0.1:1: Connection refused"),
@@ -54,40 +58,41 @@ async fn a_broker_from_birth_to_death() {
     .await;
     let target = Target { broker: 7, address: advertised.clone(), advertised };
     let healthy: Healthy =
-        until("the broker to be healthy", async || run(&zookeeper, &target, LONG).await.ok()).await;
-    assert_eq!(healthy.brokers, 1);
+        until("the broker to be healthy", async || run(&zookeeper, &target, None, LONG).await.ok()).await;
+    assert_eq!(healthy.answer.brokers.len(), 1);
     assert!(healthy.took > Duration::ZERO && healthy.took < LONG, "{healthy:?}");
     let took = healthy.took;
     assert_eq!(outcome(&Ok(healthy)), Outcome::Passed { took });
 
     with_the_program(&target, &connect);
     registered_elsewhere(&zookeeper, &target).await;
+    a_record_there_and_back(&zookeeper, &target, &connect).await;
 
     // S-081: a broker that hangs did not end, but does not answer.
     broker.pause();
-    let failure = run(&zookeeper, &target, SHORT).await.unwrap_err();
+    let failure = run(&zookeeper, &target, None, SHORT).await.unwrap_err();
     assert!(matches!(&failure, Failure::Silent { .. }), "{failure}");
     assert_eq!(failure.to_string(), format!("{} did not answer within 700 ms", target.address));
     broker.resume();
-    run(&zookeeper, &target, LONG).await.unwrap();
+    run(&zookeeper, &target, None, LONG).await.unwrap();
 
     // D29: without ZooKeeper the look fails, but nobody is to blame.
     server.kill();
     let hasty = ZooKeeper::new(&connect, Duration::from_secs(6)).unwrap().limit(SHORT);
-    let failure = run(&hasty, &target, LONG).await.unwrap_err();
+    let failure = run(&hasty, &target, None, LONG).await.unwrap_err();
     assert_eq!(failure.excuse(), Some(Excuse::ZooKeeperAway));
     let Outcome::Failed { reason, excuse: Some(_) } = outcome(&Err(failure)) else { panic!("no excuse") };
     assert!(reason.starts_with("ZooKeeper can't be asked: ZooKeeper at "), "{reason}");
     // The look's limit binds ZooKeeper's part too, whatever `zookeeper` was made with.
     let began = std::time::Instant::now();
-    let failure = run(&zookeeper, &target, SHORT).await.unwrap_err();
+    let failure = run(&zookeeper, &target, None, SHORT).await.unwrap_err();
     assert_eq!(failure.excuse(), Some(Excuse::ZooKeeperAway), "{failure:?}");
     assert!(began.elapsed() < LONG / 4, "{:?}", began.elapsed());
     server.restart();
 
     // A killed one is registered until its session ends, and does not listen.
     broker.kill();
-    let failure = run(&zookeeper, &target, LONG).await.unwrap_err();
+    let failure = run(&zookeeper, &target, None, LONG).await.unwrap_err();
     assert!(matches!(&failure, Failure::Port { .. }), "{failure}");
 }
 
@@ -109,13 +114,46 @@ fn with_the_program(target: &Target, connect: &str) {
     assert!(text.contains("no zk:// goes before the hosts"), "{text}");
 }
 
+/// Written and read where the broker leads a partition; nothing to check where it does not; settings that refuse the
+/// record are not its fault.
+async fn a_record_there_and_back(zookeeper: &ZooKeeper, target: &Target, connect: &str) {
+    let topic: TopicName = "health".parse().unwrap();
+    let record = async || run(zookeeper, target, Some(&topic), LONG).await.unwrap().answer.record;
+    assert_eq!(record().await, Some(Record::NoTopic { topic: topic.clone() }));
+    let bootstrap = vec![target.address.clone()];
+    let cluster = Cluster { bootstrap, client_id: "test".into(), timeout: LONG };
+    let created = NewTopic { partitions: Some(2), ..NewTopic::new(topic.clone()) };
+    cluster.create_topic(&created).await.unwrap();
+    until("a leader for the topic", async || {
+        let read = record().await == Some(Record::Read { partition: 0 });
+        read.then_some(())
+    })
+    .await;
+    assert_eq!(record().await, Some(Record::Read { partition: 0 }), "and again");
+
+    let asked =
+        ["--broker-id", "7", "--address", &target.address, "--zookeeper", connect, "--topic", "health"];
+    let (code, line) = program(&asked);
+    assert!(code == 0 && line.ends_with("; a record went to partition 0 and back"), "{line}");
+
+    // A compacted topic takes no record without a key.
+    let compacted: TopicName = "compacted".parse().unwrap();
+    let configs = [("cleanup.policy".to_owned(), "compact".to_owned())].into();
+    cluster.create_topic(&NewTopic { configs, ..NewTopic::new(compacted.clone()) }).await.unwrap();
+    until("the refusal", async || {
+        let healthy = run(zookeeper, target, Some(&compacted), LONG).await.unwrap();
+        matches!(healthy.answer.record, Some(Record::Refused { .. })).then_some(())
+    })
+    .await;
+}
+
 async fn registered_elsewhere(zookeeper: &ZooKeeper, target: &Target) {
     let moved = Target { advertised: "127.0.0.1:9".into(), ..target.clone() };
-    let failure = run(zookeeper, &moved, LONG).await.unwrap_err();
+    let failure = run(zookeeper, &moved, None, LONG).await.unwrap_err();
     let text = format!("broker 7 is registered as {}, not as 127.0.0.1:9", target.advertised);
     assert_eq!(failure.reason(), text);
 
     let other = ZooKeeper::new(zookeeper.connection_string().split('/').next().unwrap(), LONG).unwrap();
-    let failure = run(&other, target, LONG).await.unwrap_err();
+    let failure = run(&other, target, None, LONG).await.unwrap_err();
     assert_eq!(failure.reason(), "broker 7 is not registered in ZooKeeper");
 }

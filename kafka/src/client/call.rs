@@ -3,7 +3,8 @@
 use kafka_protocol::{
     messages::{
         ApiKey, ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse,
-        DescribeConfigsRequest, DescribeConfigsResponse, MetadataRequest, MetadataResponse,
+        DescribeConfigsRequest, DescribeConfigsResponse, FetchRequest, FetchResponse, MetadataRequest,
+        MetadataResponse, ProduceRequest, ProduceResponse,
     },
     protocol::{Decodable, Encodable, HeaderVersion},
 };
@@ -48,4 +49,20 @@ impl Call for DescribeConfigsRequest {
     // Version 0, all that Kafka 1.0 has, is not in the codec crate; Kafka 1.1 serves version 1.
     const VERSIONS: (i16, i16) = (1, 4);
     type Response = DescribeConfigsResponse;
+}
+
+impl Call for ProduceRequest {
+    const KEY: i16 = ApiKey::Produce as i16;
+    const NAME: &'static str = "Produce";
+    // From 13 on topics go by id.
+    const VERSIONS: (i16, i16) = (3, 9);
+    type Response = ProduceResponse;
+}
+
+impl Call for FetchRequest {
+    const KEY: i16 = ApiKey::Fetch as i16;
+    const NAME: &'static str = "Fetch";
+    // From 13 on topics go by id.
+    const VERSIONS: (i16, i16) = (4, 12);
+    type Response = FetchResponse;
 }
