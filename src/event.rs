@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use api::message::ToScheduler;
+use api::{incident::Incident, message::ToScheduler};
 use mesos::v1;
+use uuid::Uuid;
 
 /// Milliseconds since the Unix epoch. Comes in as an argument everywhere; the core reads no clock.
 #[derive(
@@ -47,6 +48,13 @@ pub enum Event {
     Update(Box<v1::TaskStatus>),
     /// An executor says something, in MESSAGE.
     Message(Box<ToScheduler>),
+    /// What came of reading an incident out of its sandbox ([`crate::fetch`]).
+    Fetched {
+        /// Which.
+        id: Uuid,
+        /// The whole incident, or why it could not be read.
+        result: Result<Box<Incident>, String>,
+    },
     /// An operator asks for a change.
     Command(Ticket, Command),
     /// Kafka as it is now; `Err` when it could not be asked.

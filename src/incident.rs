@@ -11,11 +11,13 @@ use api::{
     message::ToExecutor,
 };
 use mesos::v1::{self, scheduler::call};
+use uuid::Uuid;
 
 use crate::{
     broker::Home,
-    event::Effects,
-    state::{State, Stored},
+    event::{Effects, Timestamp},
+    fetch,
+    state::State,
 };
 
 /// Incidents kept of each broker.
@@ -84,22 +86,22 @@ impl Incidents {
 }
 
 /// An executor tells of an incident in MESSAGE.
-pub fn told(state: &mut State, incident: Incident, effects: &mut Effects) {
+pub fn told(state: &mut State, incident: Incident, now: Timestamp, effects: &mut Effects) {
     let (id, task) = (incident.id, incident.task);
     let home = state.stored.brokers.get(&task.broker).and_then(|broker| broker.home.as_ref());
     // Nobody is on a home that was let go.
     let stored = home.map(|home| stored(home, task.to_string(), &ToExecutor::IncidentStored { id }));
-    if keep(&mut state.stored, incident, effects) {
+    if keep(state, incident, now, effects) {
         effects.calls.extend(stored);
     }
 }
 
 /// A terminal update may bring an incident.
-pub fn reported(state: &mut State, status: &v1::TaskStatus, effects: &mut Effects) {
+pub fn reported(state: &mut State, status: &v1::TaskStatus, now: Timestamp, effects: &mut Effects) {
     let Some(data) = status.data.as_ref().filter(|data| !data.is_empty()) else { return };
     match serde_json::from_slice::<Incident>(data) {
         Ok(incident) if incident.task.to_string() == status.task_id.value => {
-            keep(&mut state.stored, incident, effects);
+            keep(state, incident, now, effects);
         }
         Ok(incident) => effects.notes.push(format!(
             "an update of task {} brings an incident of {}: ignored",
@@ -112,19 +114,44 @@ pub fn reported(state: &mut State, status: &v1::TaskStatus, effects: &mut Effect
     }
 }
 
+/// One was read out of its sandbox, or could not be.
+pub fn fetched(
+    state: &mut State,
+    id: Uuid,
+    result: Result<Box<Incident>, String>,
+    now: Timestamp,
+    effects: &mut Effects,
+) {
+    let problem = match result {
+        Ok(incident) if incident.id == id && incident.whole => {
+            keep(state, *incident, now, effects);
+            return;
+        }
+        Ok(_) => "the file in its sandbox is of another one".to_owned(),
+        Err(problem) => problem,
+    };
+    state.fetches.failed(id, now);
+    effects.notes.push(format!("incident {id} cannot be read whole: {problem}"));
+}
+
 /// Keeps an incident of a broker of ours; says whether it is one.
-fn keep(stored: &mut Stored, incident: Incident, effects: &mut Effects) -> bool {
+fn keep(state: &mut State, incident: Incident, now: Timestamp, effects: &mut Effects) -> bool {
     let broker = incident.broker;
-    if !stored.brokers.contains_key(&broker) || incident.task.broker != broker {
+    if !state.stored.brokers.contains_key(&broker) || incident.task.broker != broker {
         effects.notes.push(format!("incident {} is of no broker of ours: ignored", incident.id));
         return false;
     }
-    let incidents = stored.incidents.entry(broker).or_default();
+    match incident.whole {
+        true => state.fetches.whole(incident.id),
+        false => state.fetches.short(incident.id, now),
+    }
+    let incidents = state.stored.incidents.entry(broker).or_default();
     let news = incidents.iter().all(|known| known.id != incident.id);
     if news {
         effects.notes.push(format!("broker {broker}: incident {}: {}", incident.cause, incident.summary));
     }
     incidents.add(incident);
+    fetch::forget(state);
     true
 }
 

@@ -24,6 +24,7 @@ pub mod clean;
 pub mod config;
 pub mod decide;
 pub mod event;
+pub mod fetch;
 pub mod framework;
 pub mod incident;
 pub mod kill;
@@ -124,6 +125,11 @@ impl Scheduler {
             brokers.filter_map(|broker| broker.home.as_ref()).map(broker::Home::address).collect();
         let urgent = plan::wanted(&self.state).any(|broker| !plan::is_complete(&self.state, broker));
         (!bootstrap.is_empty()).then_some(KafkaQuestion { bootstrap, urgent })
+    }
+
+    /// An incident to be read out of its sandbox, if one is due.
+    pub fn wants_incident(&self, now: Timestamp) -> Option<fetch::Fetch> {
+        fetch::wanted(&self.state, now)
     }
 
     /// The state, for views and for those who check it.

@@ -18,6 +18,7 @@ pub mod http;
 mod kafka;
 pub mod log;
 mod mesos;
+mod sandbox;
 mod signal;
 pub mod store;
 
@@ -33,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     clock::Clock,
-    cycle::Cycle,
+    cycle::{Asks, Cycle},
     failpoint::Failpoint,
     signal::Signals,
     store::{Store, file::FileStore},
@@ -155,10 +156,14 @@ async fn run_on<S: Store>(mut store: S, settings: Settings, stop: CancellationTo
     let topics = http::KafkaTopics::new(Arc::new(zookeeper), framework.name.clone());
     let (view, shown) = watch::channel(view);
     let app = http::App::new(shown, Arc::new(topics), clock);
+    let files = ::mesos::files::Files::new(process.masters.clone(), sandbox::QUESTION)
+        .map_err(Failure::MesosClient)?;
     let subscription =
         mesos::Subscription::new(process.masters, framework, inputs.clone()).map_err(Failure::MesosClient)?;
     let (question, asked) = watch::channel(None);
-    let mut cycle = Cycle::new(scheduler, store, clock, failpoint, view, question);
+    let (incident, wanted) = watch::channel(None);
+    let asks = Asks { question, incident };
+    let mut cycle = Cycle::new(scheduler, store, clock, failpoint, view, asks);
     // Before anything else may happen: a first target, or a changed one, must not depend on a later event.
     cycle.perform(effects).await?;
 
@@ -166,6 +171,7 @@ async fn run_on<S: Store>(mut store: S, settings: Settings, stop: CancellationTo
     let mut tasks = JoinSet::new();
     tasks.spawn(named("ticker", tick(inputs.clone(), parts.clone())));
     tasks.spawn(named("Kafka poller", kafka::poll(asked, inputs.clone(), clock, parts.clone())));
+    tasks.spawn(named("sandbox reader", sandbox::read(wanted, files, inputs.clone(), parts.clone())));
     tasks.spawn(named("subscription", subscription.run(subscribed.clone())));
     tasks.spawn(named("REST API", api.serve(http::api(app.clone()), parts.clone())));
     if let Some(admin) = admin {

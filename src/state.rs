@@ -23,6 +23,7 @@ use crate::{
     broker::{Broker, Condition, ConfigId, Hold, Home, HomeId, Task, is_terminal},
     config::{Service, ValidationError},
     event::{Effects, Event, Timestamp},
+    fetch::Fetches,
     incident::{self, Incidents},
     kill::Kills,
     reconcile::Reconcile,
@@ -110,6 +111,8 @@ pub struct State {
     pub heard: BTreeMap<BrokerId, (Condition, Timestamp)>,
     /// Why Kafka could not be asked the last time, if so.
     pub kafka_error: Option<String>,
+    /// Which incidents were tried to be read out of their sandboxes.
+    pub fetches: Fetches,
     /// The latest offer evaluations, newest last.
     pub outcomes: VecDeque<OfferOutcome>,
 }
@@ -128,6 +131,7 @@ impl State {
             kafka: None,
             heard: BTreeMap::new(),
             kafka_error: None,
+            fetches: Fetches::default(),
             outcomes: VecDeque::new(),
         }
     }
@@ -165,10 +169,11 @@ impl State {
             Event::Offers(offers) => return offers,
             Event::Update(status) => self.update(now, &status, effects),
             Event::Message(said) => match *said {
-                ToScheduler::Incident(incident) => incident::told(self, *incident, effects),
+                ToScheduler::Incident(incident) => incident::told(self, *incident, now, effects),
                 // Nothing acts on one yet.
                 ToScheduler::RestartRefused { .. } => {}
             },
+            Event::Fetched { id, result } => incident::fetched(self, id, result, now, effects),
             Event::Command(_, command) => match command {},
             Event::Kafka(Ok(snapshot)) => {
                 self.kafka = Some(snapshot);
@@ -203,7 +208,7 @@ impl State {
         self.reconcile.heard(id);
         let state = status.state();
         if is_terminal(state) {
-            incident::reported(self, status, effects);
+            incident::reported(self, status, now, effects);
         }
         if is_terminal(state) || state == TaskState::TaskUnknown {
             self.kills.done(id);

@@ -13,6 +13,7 @@ pub mod duration;
 mod encoding;
 pub mod events;
 pub mod executor;
+pub mod files;
 pub mod json;
 pub mod protobuf;
 pub mod recordio;

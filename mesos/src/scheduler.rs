@@ -17,6 +17,7 @@ mod subscribe;
 use std::time::Duration;
 
 pub use call::{CallError, Caller};
+pub(crate) use client::builder;
 pub use client::{BuildError, Client};
 pub use masters::{Masters, MastersError, Problem};
 pub use reason::{Disconnect, Fatal};

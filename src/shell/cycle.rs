@@ -13,6 +13,7 @@ use super::{Clock, Exit, Failpoint, Input, Store, http::BindError, mesos::Calls,
 use crate::{
     KafkaQuestion, Scheduler,
     event::{Effects, Event, Timestamp},
+    fetch::Fetch,
     record::RestoreError,
     view::View,
 };
@@ -82,6 +83,7 @@ pub(crate) trait Core: Send {
     fn handle(&mut self, now: Timestamp, event: Event) -> Effects;
     fn view(&self, now: Timestamp) -> View;
     fn wants_kafka(&self) -> Option<KafkaQuestion>;
+    fn wants_incident(&self, now: Timestamp) -> Option<Fetch>;
 }
 
 impl Core for Scheduler {
@@ -96,6 +98,10 @@ impl Core for Scheduler {
     fn wants_kafka(&self) -> Option<KafkaQuestion> {
         Scheduler::wants_kafka(self)
     }
+
+    fn wants_incident(&self, now: Timestamp) -> Option<Fetch> {
+        Scheduler::wants_incident(self, now)
+    }
 }
 
 /// Everything one turn needs.
@@ -105,7 +111,7 @@ pub(crate) struct Cycle<C, S> {
     clock: Clock,
     failpoint: Failpoint,
     view: watch::Sender<Arc<View>>,
-    question: watch::Sender<Option<KafkaQuestion>>,
+    asks: Asks,
     /// There only while subscribed.
     calls: Option<Calls>,
 }
@@ -117,9 +123,9 @@ impl<C: Core, S: Store> Cycle<C, S> {
         clock: Clock,
         failpoint: Failpoint,
         view: watch::Sender<Arc<View>>,
-        question: watch::Sender<Option<KafkaQuestion>>,
+        asks: Asks,
     ) -> Self {
-        Self { core, store, clock, failpoint, view, question, calls: None }
+        Self { core, store, clock, failpoint, view, asks, calls: None }
     }
 
     /// Turns until told to stop or until something fails. A turn once begun is always finished.
@@ -191,12 +197,8 @@ impl<C: Core, S: Store> Cycle<C, S> {
 
     fn publish(&self) {
         self.view.send_replace(Arc::new(self.core.view(self.clock.now())));
-        let question = self.core.wants_kafka();
-        self.question.send_if_modified(|old| {
-            let changed = *old != question;
-            *old = question;
-            changed
-        });
+        ask(&self.asks.question, self.core.wants_kafka());
+        ask(&self.asks.incident, self.core.wants_incident(self.clock.now()));
     }
 
     /// Lets calls already handed over leave, for a short time.
@@ -205,6 +207,22 @@ impl<C: Core, S: Store> Cycle<C, S> {
             calls.finish().await;
         }
     }
+}
+
+/// What the core wants to know, for those who can find out.
+pub(crate) struct Asks {
+    /// Of Kafka.
+    pub(crate) question: watch::Sender<Option<KafkaQuestion>>,
+    /// Out of a sandbox.
+    pub(crate) incident: watch::Sender<Option<Fetch>>,
+}
+
+fn ask<T: PartialEq>(asked: &watch::Sender<Option<T>>, question: Option<T>) {
+    asked.send_if_modified(|old| {
+        let changed = *old != question;
+        *old = question;
+        changed
+    });
 }
 
 /// One line per event, at DEBUG: what an operator must know comes as the core's notes.
@@ -229,6 +247,9 @@ fn log_event(event: &Event) {
             message = status.message(),
             "update"
         ),
+        Event::Fetched { id, result } => {
+            tracing::debug!(%id, read = result.is_ok(), "an incident from its sandbox")
+        }
         Event::Kafka(Err(error)) => tracing::debug!(error, "no snapshot of Kafka"),
         Event::Kafka(Ok(_)) => tracing::debug!("a snapshot of Kafka"),
         Event::Disconnected { reason } => tracing::debug!(reason, "disconnected"),

@@ -153,6 +153,44 @@ fn they_outlive_the_scheduler() {
     expect![[r#"{"asked":null,"at":1700000000000,"broker":"0","cause":"killed","config_id":null,"crash":null,"disks":[],"end":{"signal":9},"generation":0,"id":"00000000-0000-0000-0000-000000000005","memory":null,"stderr":[],"stdout":["[2026] INFO started"],"summary":"the JVM was ended by SIGKILL after 61.0 s","task":"<task>","uptime_ms":61000,"whole":true}"#]].assert_eq(&text.replace(&task, "<task>"));
 }
 
+// D45: what came short is read whole out of the sandbox, once the MESSAGE has had its chance; in vain only a few times.
+#[test]
+fn a_short_one_is_read_out_of_its_sandbox() {
+    let mut world = deployed();
+    let event = failed(&world, serde_json::to_vec(&incident(&world, false)).unwrap());
+    world.handle(event);
+    let wanted = |world: &World| world.scheduler.wants_incident(world.now);
+    assert_eq!(wanted(&world), None);
+    world.pass(10_000);
+    let fetch = wanted(&world).unwrap();
+    assert_eq!((fetch.agent_id.as_str(), fetch.framework_id.as_str()), ("A-1", "F-1"));
+    assert_eq!((fetch.id, fetch.task), (Uuid::from_u128(5), world.task(0)));
+    let id = fetch.id;
+    for minutes in [1, 2, 4] {
+        world.handle(Event::Fetched { id, result: Err("gone".to_owned()) });
+        world.pass(minutes * 60_000 - 1);
+        assert_eq!(wanted(&world), None);
+        world.pass(1);
+        assert!(wanted(&world).is_some());
+    }
+    let other = Incident { id: Uuid::from_u128(6), ..incident(&world, true) };
+    world.handle(Event::Fetched { id, result: Ok(Box::new(other)) });
+    world.pass(3_600_000);
+    assert_eq!(wanted(&world), None, "enough is enough");
+    assert_eq!(shown(&world), [false]);
+
+    // A scheduler that starts anew tries again, and has better luck.
+    world.now = crate::event::Timestamp(1_700_000_060_000);
+    world.restart("");
+    assert_eq!(wanted(&world), None, "not subscribed");
+    world.subscribe();
+    assert!(wanted(&world).is_some());
+    let effects = world.handle(Event::Fetched { id, result: Ok(Box::new(incident(&world, true))) });
+    assert_eq!(put(&effects).len(), 1);
+    assert_eq!(shown(&world), [true]);
+    assert_eq!(wanted(&world), None);
+}
+
 // The 21st drives out the first, in the store too.
 #[test]
 fn what_is_no_longer_kept_is_deleted() {

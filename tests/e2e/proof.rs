@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, fs, process::Command, time::Duration};
 
-use api::{ids::TaskId, rest::Broker};
+use api::{
+    ids::{BrokerId, TaskId},
+    incident::Cause,
+    rest::Broker,
+};
 use local::laptop::{home::Part, identity::Identity};
 use nix::sys::signal::Signal;
 
@@ -51,6 +55,7 @@ async fn nothing_acknowledged_is_lost() {
     assert_eq!(cluster.jvms(), jvms, "no broker was restarted");
 
     let jvms = jvm_killed(&cluster, &jvms, 1).await;
+    incident_is_told(&cluster, 1).await;
     journal.goes_on(500).await;
     let after = running_tasks(&cluster).await;
     assert_ne!(after[1], tasks[1]);
@@ -139,6 +144,19 @@ async fn jvm_killed(cluster: &Cluster, before: &BTreeMap<u32, Jvm>, id: u32) -> 
     }
     cluster.complete().await;
     after
+}
+
+/// The end of the killed JVM is on record, whole and by its name (D45).
+async fn incident_is_told(cluster: &Cluster, id: u32) {
+    let api = cluster.api().await;
+    let incident = eventually("the whole incident", Duration::from_secs(30), async || {
+        let answer = api.incidents(BrokerId(id)).await.map_err(|error| error.to_string())?;
+        let incidents = answer.body.incidents;
+        incidents.first().filter(|latest| latest.whole).cloned().ok_or_else(|| format!("{incidents:?}"))
+    })
+    .await;
+    assert_eq!((incident.cause, incident.broker), (Cause::Killed, BrokerId(id)), "{}", incident.summary);
+    assert!(incident.stdout.len() > 100, "the last lines of its log are there: {}", incident.stdout.len());
 }
 
 /// SIGKILL, as far as anybody can see, to the agent half of Mesos, and its return.

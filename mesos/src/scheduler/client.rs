@@ -34,6 +34,15 @@ pub struct Client {
 #[error("the HTTP client for Mesos cannot be made")]
 pub struct BuildError(#[from] reqwest::Error);
 
+/// What every client of ours begins with. No proxy of the environment is used: Mesos is inside the cluster.
+pub(crate) fn builder() -> reqwest::ClientBuilder {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Another thread may have installed one meanwhile, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    reqwest::Client::builder().no_proxy()
+}
+
 /// How a subscription ended.
 enum Ended {
     /// Nobody receives messages any more.
@@ -51,13 +60,8 @@ impl Client {
     /// # Errors
     /// When the HTTP client cannot be made.
     pub fn new(options: Options) -> Result<Self, BuildError> {
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Another thread may have installed one meanwhile, which is as good.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
-        let http = reqwest::Client::builder()
+        let http = builder()
             .redirect(redirect::Policy::none())
-            .no_proxy()
             .connect_timeout(options.connect_timeout)
             .tcp_keepalive(Duration::from_secs(30))
             .tcp_nodelay(true)

@@ -33,6 +33,10 @@ impl Core for Script {
     fn wants_kafka(&self) -> Option<KafkaQuestion> {
         None
     }
+
+    fn wants_incident(&self, _now: Timestamp) -> Option<Fetch> {
+        None
+    }
 }
 
 struct Rig {
@@ -49,8 +53,8 @@ fn rig(effects: impl Into<VecDeque<Effects>>) -> Rig {
     let (shown_by, shown) = watch::channel(Arc::new(view.clone()));
     let script = Script { effects: effects.into(), events: sender, view };
     let failpoint = Failpoint::new(None, true);
-    let cycle =
-        Cycle::new(script, store.clone(), Clock::start(), failpoint, shown_by, watch::channel(None).0);
+    let asks = Asks { question: watch::channel(None).0, incident: watch::channel(None).0 };
+    let cycle = Cycle::new(script, store.clone(), Clock::start(), failpoint, shown_by, asks);
     Rig { cycle, store, events, shown }
 }
 
