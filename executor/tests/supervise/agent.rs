@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use api::{
@@ -38,6 +39,10 @@ struct Shared {
     stream: Option<(Encoding, mpsc::UnboundedSender<Record>)>,
     subscriptions: Vec<call::Subscribe>,
     updates: Vec<TaskStatus>,
+    /// When each came.
+    received: Vec<Instant>,
+    /// When the last task was launched.
+    launched: Option<Instant>,
     /// Tasks to launch at the next subscription.
     waiting: Vec<TaskInfo>,
     /// What the executor says to the scheduler.
@@ -149,6 +154,17 @@ impl Agent {
         self.shared.lock().unwrap().updates.clone()
     }
 
+    /// When the task was launched.
+    pub(crate) fn launched(&self) -> Instant {
+        self.shared.lock().unwrap().launched.unwrap()
+    }
+
+    /// When the last update that `matches` came.
+    pub(crate) fn received(&self, matches: impl Fn(&TaskStatus) -> bool) -> Instant {
+        let shared = self.shared.lock().unwrap();
+        shared.received[shared.updates.iter().rposition(matches).unwrap()]
+    }
+
     pub(crate) fn states(&self) -> Vec<TaskState> {
         self.updates().iter().map(TaskStatus::state).collect()
     }
@@ -214,6 +230,7 @@ async fn answer(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Re
             let subscribed = Event { subscribed: Some(subscribed()), ..of(event::Type::Subscribed) };
             send(&shared, &subscribed);
             for task in std::mem::take(&mut shared.waiting) {
+                shared.launched = Some(Instant::now());
                 send(&shared, &Event { launch: Some(event::Launch { task }), ..of(event::Type::Launch) });
             }
             let stream = futures(receiver);
@@ -228,6 +245,7 @@ async fn answer(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Re
                 send(&shared, &event);
             }
             shared.updates.push(status);
+            shared.received.push(Instant::now());
             StatusCode::ACCEPTED.into_response()
         }
         call::Type::Message => {

@@ -186,7 +186,7 @@ async fn the_second_start_maps_the_classes_of_the_first() {
 }
 
 /// Waits for the archive; its path below the volume.
-async fn made(executor: &Executor, volume: &Path) -> String {
+pub(crate) async fn made(executor: &Executor, volume: &Path) -> String {
     let find = || {
         let names = fs::read_dir(volume.join(".jvm-archive")).ok()?.flatten().map(|entry| entry.file_name());
         let [name] = &names.map(|name| name.into_string().unwrap()).collect::<Vec<_>>()[..] else {

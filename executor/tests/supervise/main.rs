@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, missing_docs)] // a failed unwrap is a failed test
 
 mod agent;
+mod bench;
 mod executor;
 mod fence;
 mod forensics;

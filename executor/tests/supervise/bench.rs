@@ -1,0 +1,195 @@
+//! Figures, each beside its plain case in the same run: `scripts/bench.sh`. Not for a machine that has other things to do.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use api::{
+    ids::TaskId,
+    launch::{LABEL_GENERATION, LaunchContract},
+    message::ToExecutor,
+};
+use healthcheck::check::{self, Target};
+use kafka::zookeeper::ZooKeeper;
+use mesos::v1::TaskState;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::{
+    agent::Agent,
+    executor::{Executor, contract, free_port, task},
+    kafka::{Ensemble, KAFKA, TASK, broker, distribution, executor, label, launched},
+    launch::made,
+    zookeeper::FakeZooKeeper,
+};
+
+const ROUNDS: usize = 5;
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn show(what: &str, times: &[Duration]) {
+    let seconds: Vec<_> = times.iter().map(|time| format!("{:.3}", time.as_secs_f64())).collect();
+    println!("{what:<44} median {:.3} s of {}", median(times.to_vec()).as_secs_f64(), seconds.join(" "));
+}
+
+/// Kafka as its own script would start it, by hand, without the script's own time.
+struct Bare {
+    jvm: Child,
+    target: Target,
+    zookeeper: ZooKeeper,
+    place: tempfile::TempDir,
+}
+
+impl Bare {
+    async fn start(connect: &str, heap_mb: u32) -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let properties = format!(
+            "broker.id=1\nlog.dirs=data/kafka\nzookeeper.connect={connect}\nlisteners=PLAINTEXT://127.0.0.1:{port}\n"
+        );
+        fs::write(place.path().join("server.properties"), properties).unwrap();
+        fs::write(place.path().join("log4j.properties"), executor::command::logging(LINE).text).unwrap();
+        fs::create_dir_all(place.path().join("logs")).unwrap();
+        symlink(distribution(KAFKA), place.path().join("kafka")).unwrap();
+        let address = format!("127.0.0.1:{port}");
+        let mut bare = Self {
+            jvm: jvm(place.path(), heap_mb),
+            target: Target { broker: 1, advertised: address.clone(), address },
+            zookeeper: ZooKeeper::new(connect, Duration::from_secs(10)).unwrap(),
+            place,
+        };
+        bare.serves().await;
+        bare
+    }
+
+    async fn serves(&mut self) {
+        while check::run(&self.zookeeper, &self.target, None, Duration::from_secs(2)).await.is_err() {
+            assert!(self.jvm.try_wait().unwrap().is_none(), "it ended");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    fn signal(&self) {
+        kill(Pid::from_raw(self.jvm.id().cast_signed()), Signal::SIGTERM).unwrap();
+    }
+
+    async fn restart(&mut self, heap_mb: u32) -> Duration {
+        let began = Instant::now();
+        self.signal();
+        while self.jvm.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.jvm = jvm(self.place.path(), heap_mb);
+        self.serves().await;
+        began.elapsed()
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        let _may_have_ended = self.jvm.kill();
+        let _reaped = self.jvm.wait();
+    }
+}
+
+const LINE: executor::artifact::Line = executor::artifact::Line(3, 9);
+
+fn jvm(place: &Path, heap_mb: u32) -> Child {
+    // What kafka-server-start.sh and kafka-run-class.sh of 3.9 end in.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "java"]);
+    command.args([format!("-Xmx{heap_mb}M"), format!("-Xms{heap_mb}M")]);
+    command.args(
+        "-server -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35 \
+         -XX:+ExplicitGCInvokesConcurrent -XX:MaxInlineLevel=15 -Djava.awt.headless=true \
+         -Xlog:gc*:file=logs/kafkaServer-gc.log:time,tags:filecount=10,filesize=100M \
+         -Dcom.sun.management.jmxremote=true -Dcom.sun.management.jmxremote.authenticate=false \
+         -Dcom.sun.management.jmxremote.ssl=false -Dkafka.logs.dir=logs \
+         -Dlog4j.configuration=file:log4j.properties -cp kafka/libs/* kafka.Kafka server.properties"
+            .split_whitespace(),
+    );
+    let output = fs::File::options().create(true).append(true).open(place.join("stdout")).unwrap();
+    command.current_dir(place).stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
+    command.spawn().unwrap()
+}
+
+// The issue's goal: a restart through us is faster than a bare stop and start by hand, all of ours included.
+#[tokio::test]
+#[ignore = "a benchmark: scripts/bench.sh"]
+async fn bench_restart() {
+    let ensemble = Ensemble::start().await;
+    let volume = tempfile::tempdir().unwrap();
+    let mut contract =
+        LaunchContract { jvm_archive: true, jvm_options: Vec::new(), ..broker(&ensemble, &[]) };
+    let mut executor = executor(volume.path());
+    let agent = launched(&mut executor, &contract).await;
+    agent.state(TaskState::TaskRunning).await;
+    let mut bare =
+        Bare::start(&ensemble.connect.replace("dcos-service-kafka", "bare"), contract.heap_mb).await;
+    made(&executor, volume.path()).await;
+
+    let (mut ours, mut plain) = (Vec::new(), Vec::new());
+    // The first of each is to warm up; ours maps the archive from then on.
+    for round in 0..=ROUNDS {
+        contract.generation += 1;
+        let generation = contract.generation.to_string();
+        let began = Instant::now();
+        let task: TaskId = TASK.parse().unwrap();
+        agent.say(&ToExecutor::Restart { task, contract: Box::new(contract.clone()) });
+        let runs = |update: &mesos::v1::TaskStatus| {
+            update.state() == TaskState::TaskRunning && label(update, LABEL_GENERATION) == Some(&*generation)
+        };
+        agent.update("the next generation", runs).await;
+        let took = agent.received(runs) - began;
+        let by_hand = bare.restart(contract.heap_mb).await;
+        if round > 0 {
+            ours.push(took);
+            plain.push(by_hand);
+        }
+    }
+    println!("--- restart, SIGTERM to serving again, {} MB heap", contract.heap_mb);
+    show("through us: MESSAGE to TASK_RUNNING", &ours);
+    show("by hand: kill, wait, start, until it answers", &plain);
+    println!("ratio {:.2}", median(ours).as_secs_f64() / median(plain).as_secs_f64());
+    agent.kill(TASK, None);
+    agent.state(TaskState::TaskKilled).await;
+    executor.end_well().await;
+}
+
+// The issue's budgets: LAUNCH to the JVM's exec 100 ms, its end noticed in 50 ms.
+#[tokio::test]
+#[ignore = "a benchmark: scripts/bench.sh"]
+async fn bench_launch_and_end() {
+    let zookeeper = FakeZooKeeper::start().await;
+    let (mut launch, mut end) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let contract = LaunchContract { jvm_archive: true, ..contract(&zookeeper.connect) };
+        let agent = Agent::start(task(&contract, 5.0)).await;
+        // The real distribution, so that a hundred jars are looked at; what runs is no JVM, since nobody waits for it.
+        let mut executor = Executor::new();
+        symlink(distribution(KAFKA), executor.path("kafka")).unwrap();
+        executor.java("echo $$ > pid\nexec sleep 1000");
+        executor.start(agent.address);
+        let pid = executor.written("pid").await;
+        let started = |update: &mesos::v1::TaskStatus| update.message().contains(pid.trim());
+        agent.update("the pid", started).await;
+        launch.push(agent.received(started) - agent.launched());
+        let died = Instant::now();
+        kill(Pid::from_raw(pid.trim().parse().unwrap()), Signal::SIGKILL).unwrap();
+        agent.state(TaskState::TaskFailed).await;
+        end.push(agent.received(|update| update.state() == TaskState::TaskFailed) - died);
+        executor.end_well().await;
+    }
+    println!("--- LAUNCH and end, at the agent");
+    show("LAUNCH to \"the JVM runs as process\"", &launch);
+    show("SIGKILL of the JVM to TASK_FAILED", &end);
+}

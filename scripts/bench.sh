@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Benchmarks that are no part of check.sh: each prints ours beside the plain case of the same run.
+#
+#   scripts/bench.sh [NAME...]     default: all. On a machine that has nothing else to do.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cargo build --locked --quiet --workspace --bins
+run() { # PACKAGE BINARY NAME
+  cargo test --locked --quiet -p "$1" --test "$2" "$3" -- --ignored --exact --nocapture | grep -vE '^$|^running|^test result|^\.$'
+}
+(($#)) || set -- launch restart crash
+for name; do
+  case $name in
+    launch) run executor supervise bench::bench_launch_and_end ;;
+    restart) run executor supervise bench::bench_restart ;;
+    crash) run scheduler e2e bench::bench_crash ;;
+    *) echo "bench: no benchmark $name: launch, restart, crash" >&2 && exit 1 ;;
+  esac
+done
