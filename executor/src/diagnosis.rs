@@ -53,7 +53,7 @@ pub struct Facts {
 }
 
 /// Who wanted the JVM's end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// Nobody.
     ByNobody,
@@ -61,6 +61,11 @@ pub enum Wanted {
     ByHealthCheck {
         /// Whether SIGKILL was sent.
         forced: bool,
+    },
+    /// Its own log says that it is out of memory.
+    ForMemory {
+        /// In which words.
+        said: String,
     },
     /// Somebody who may.
     ByRequest {
@@ -88,6 +93,7 @@ impl Diagnosis {
 pub fn diagnose(how: How, wanted: Wanted, evidence: &Evidence) -> Diagnosis {
     let (asked, forced) = match wanted {
         Wanted::ByNobody => (None, false),
+        Wanted::ForMemory { said } => return words::of_out_of_memory(&said, evidence),
         Wanted::ByHealthCheck { forced } => (Some(Cause::HealthCheck), forced),
         Wanted::ByRequest { forced } => (Some(Cause::Asked), forced),
     };
@@ -100,6 +106,14 @@ pub fn diagnose(how: How, wanted: Wanted, evidence: &Evidence) -> Diagnosis {
         (How::Code(0 | TERMINATED), Some(cause)) => Diagnosis::new(cause, ""),
         (How::Code(code), _) => by_code(code, evidence, asked),
     }
+}
+
+/// What a line of a JVM's log says of an OutOfMemoryError for which `-XX:+ExitOnOutOfMemoryError` does not end it.
+pub fn out_of_memory(line: &str) -> Option<&str> {
+    // Most lines say nothing of it: this is looked for first.
+    let said = line.contains("OutOfMemoryError").then(|| words::is_out_of_memory(line))??;
+    let missed = ["direct buffer", "Direct buffer", "native thread"];
+    missed.iter().any(|kind| said.contains(kind)).then_some(said)
 }
 
 const TERMINATED: i32 = 128 + Signal::SIGTERM as i32;
@@ -182,6 +196,40 @@ fn by_code(code: i32, evidence: &Evidence, asked: Option<Cause>) -> Diagnosis {
         ),
         _ => Diagnosis::new(Cause::Unexplained, words::last(evidence)),
     }
+}
+
+/// Entry point for a fuzzer: whatever a JVM, the kernel or somebody else wrote into logs, crash files and `/proc`, it is read
+/// to an end, no bound is broken, and no secret shows.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz(bytes: &[u8]) {
+    const SECRET: &str = "swordfish";
+    let secrets = [SECRET.to_owned()];
+    let text = String::from_utf8_lossy(bytes);
+    let middle = (0..=text.len() / 2).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let (out, err) = text.split_at(middle);
+    let evidence = Evidence {
+        stdout: lines::last(&format!("{out}{SECRET}{err}"), &secrets),
+        stderr: lines::last(err, &secrets),
+        crash: Some(CrashFile { head: lines::first(&text, &secrets), name: String::new() }),
+        memory: cgroup::oom_kills(out).map(|oom_kills| Memory { limit: cgroup::limit(err), oom_kills }),
+        disks: vec![Disk { free: 0, path: "data".to_owned(), total: 1 }],
+        ..Evidence::default()
+    };
+    let all = || evidence.stdout.iter().chain(&evidence.stderr);
+    assert!(all().all(|line| line.len() <= lines::WIDTH + '…'.len_utf8()));
+    assert!(all().count() <= 2 * lines::LINES);
+    // Where it stands in full, it stands hidden; the text itself may hold half of it.
+    assert!(evidence.stdout.iter().all(|line| !line.contains(SECRET)));
+    for how in [How::Code(1), How::Code(3), How::Signal(6), How::Signal(9), How::Signal(-1)] {
+        let found = diagnose(how, Wanted::ByNobody, &evidence);
+        assert!(found.words.len() < 2500, "{found:?}");
+    }
+    for line in text.lines() {
+        let _may_be = out_of_memory(line);
+    }
+    assert!(cgroup::places(out, err).iter().all(|place| place.directory.is_absolute()));
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod foreign;
 mod fork;
 mod http;
 mod limits;
+mod memory;
 mod metrics;
 mod prepare;
 mod process;
@@ -313,6 +314,7 @@ impl Shell {
                 }
             }
         });
+        self.watchers.spawn(memory::watch(mark, events.clone()));
         let progress = Progress::new(mark, pid);
         let probe = Arc::clone(broker).probe(forked, progress, events.clone(), self.view.clone());
         self.watchers.spawn(probe);

@@ -48,6 +48,8 @@ pub const DEFAULT_GRACE: Duration = Duration::from_secs(300);
 /// One that answers, but has lost its place in the cluster, has its task's own grace: it shuts down cleanly, and is
 /// spared the recovery of its logs.
 pub const UNHEALTHY_GRACE: Duration = Duration::from_secs(3);
+/// The same for a broker that is out of memory: it may hand over its partitions if it still can.
+pub const OUT_OF_MEMORY_GRACE: Duration = Duration::from_secs(30);
 /// How long an executor whose task has ended waits for the acknowledgement: as long as Mesos gives a restarting
 /// agent by default (`MESOS_RECOVERY_TIMEOUT`).
 pub const ACKNOWLEDGE_WAIT: Duration = Duration::from_secs(15 * 60);
@@ -98,6 +100,12 @@ impl Supervisor {
                 State::Starting { .. } | State::Running { .. } => {
                     let grace = silent.then_some(UNHEALTHY_GRACE);
                     self.stop(now, state, Ending::Unhealthy(reason), grace, out)
+                }
+                other => other,
+            },
+            Event::OutOfMemory(said) => match state {
+                State::Starting { .. } | State::Running { .. } => {
+                    self.stop(now, state, Ending::OutOfMemory(said), Some(OUT_OF_MEMORY_GRACE), out)
                 }
                 other => other,
             },

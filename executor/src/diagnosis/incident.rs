@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api::{
     ids::TaskId,
-    incident::{End, Incident, WHOLE_LIMIT},
+    incident::{Cause, End, Incident, WHOLE_LIMIT},
 };
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ pub struct Life {
 /// The incident of one end. `report`: the whole story in one line.
 pub fn incident(life: Life, how: How, diagnosis: &Diagnosis, report: String, evidence: Evidence) -> Incident {
     // An orderly stop has no story to tell.
-    let orderly = life.asked.is_some() && matches!(how, How::Code(0 | super::TERMINATED));
+    let orderly = diagnosis.cause == Cause::Asked && matches!(how, How::Code(0 | super::TERMINATED));
     let told = |lines: Vec<String>| if orderly { Vec::new() } else { lines };
     let incident = Incident {
         asked: life.asked,

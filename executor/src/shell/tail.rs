@@ -34,6 +34,11 @@ impl Follow {
         Self { path: STDOUT.to_owned(), at: mark.stdout, partial: Vec::new() }
     }
 
+    /// The JVM's stderr, which our own log shares.
+    pub(super) fn stderr_since(mark: Mark) -> Self {
+        Self { path: STDERR.to_owned(), at: mark.stderr, partial: Vec::new() }
+    }
+
     /// Another file, from its beginning.
     #[cfg(test)]
     pub(super) fn of(path: &std::path::Path) -> Self {

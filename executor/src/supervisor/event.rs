@@ -41,6 +41,8 @@ pub enum Event {
         /// Whether it does not even answer: SIGTERM will hardly reach it either.
         silent: bool,
     },
+    /// The JVM's log says that it is out of memory, of a kind for which it does not end itself: in its words.
+    OutOfMemory(String),
     /// The scheduler wants the JVM restarted in the same task, with this contract (D31).
     Restart {
         /// Whose.

@@ -44,6 +44,7 @@ pub(super) fn examine(
     let wanted = match &asked {
         None => Wanted::ByNobody,
         Some((_, Some(Ending::Unhealthy(_)))) => Wanted::ByHealthCheck { forced },
+        Some((_, Some(Ending::OutOfMemory(said)))) => Wanted::ForMemory { said: said.clone() },
         Some(_) => Wanted::ByRequest { forced },
     };
     let diagnosis = diagnose(how, wanted, &evidence);

@@ -21,6 +21,8 @@ pub(super) enum Ending {
     Signalled(&'static str),
     /// The health check gave it up.
     Unhealthy(String),
+    /// Its log says that it is out of memory.
+    OutOfMemory(String),
     /// The JVM ended by itself.
     Died,
 }
@@ -32,6 +34,7 @@ impl fmt::Display for Ending {
             Self::Shutdown(reason) => write!(f, "executor shut down ({reason})"),
             Self::Signalled(signal) => write!(f, "executor ended by {signal}"),
             Self::Unhealthy(reason) => write!(f, "unhealthy: {reason}"),
+            Self::OutOfMemory(_) => f.write_str("out of memory"),
             Self::Died => f.write_str("ended by itself"),
         }
     }
@@ -41,7 +44,7 @@ impl Ending {
     fn update(&self, task: &Task, report: &str) -> Update {
         let state = match self {
             Self::Killed | Self::Shutdown(_) => TaskState::Killed,
-            Self::Signalled(_) | Self::Unhealthy(_) | Self::Died => TaskState::Failed,
+            Self::Signalled(_) | Self::Unhealthy(_) | Self::OutOfMemory(_) | Self::Died => TaskState::Failed,
         };
         let message = if *self == Self::Died { report.to_owned() } else { format!("{self}; {report}") };
         let reason = matches!(self, Self::Unhealthy(_)).then_some(Reason::Health);

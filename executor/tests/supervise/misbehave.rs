@@ -215,3 +215,24 @@ async fn an_incident_that_nobody_stores_is_waited_for_five_seconds() {
     let told = agent.incidents();
     assert!(told.len() > 1 && told.iter().all(|incident| incident.id == told[0].id), "{}", told.len());
 }
+
+// D45: what -XX:+ExitOnOutOfMemoryError misses, and a broker would limp on with.
+#[tokio::test]
+async fn one_that_is_out_of_direct_memory_and_goes_on_is_stopped() {
+    let script = "trap 'exit 143' TERM\necho '[2026-11-25 20:00:00,000] ERROR Processor got uncaught exception. (kafka.network.Processor)'\n\
+                  echo 'java.lang.OutOfMemoryError: Direct buffer memory'\nwhile :; do sleep 0.1; done";
+    let (mut executor, agent, _zookeeper) = running(script, 60.0).await;
+    let failed = agent.state(TaskState::TaskFailed).await;
+    let message = failed.message();
+    let begin = "out of memory; the JVM exited with code 143 ";
+    assert!(message.starts_with(begin), "{message}");
+    assert!(
+        message.contains(
+            "no direct buffer could be had (java.lang.OutOfMemoryError: Direct buffer memory): raise "
+        ),
+        "{message}"
+    );
+    executor.end_well().await;
+    let incident = &agent.incidents()[0];
+    assert_eq!((incident.cause, incident.stdout.len()), (Cause::DirectMemory, 2));
+}

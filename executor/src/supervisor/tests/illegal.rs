@@ -33,6 +33,7 @@ fn overtaken_events_change_nothing() {
         ("Ready", Event::Ready(Err("x".to_owned()))),
         ("Checked", Event::Checked { healthy: false, message: "x".to_owned() }),
         ("Unhealthy", Event::Unhealthy { reason: "x".to_owned(), silent: true }),
+        ("Unhealthy", Event::OutOfMemory("x".to_owned())),
         ("Exited", exited(How::Code(0))),
         ("Swept", Event::Swept { left: 0 }),
         ("Forgotten", Event::Forgotten),

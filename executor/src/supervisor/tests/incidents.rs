@@ -123,6 +123,33 @@ fn the_update_has_the_short_form() {
     assert!(short.stdout.last().is_some_and(|line| line.contains(",199]")), "the last lines stay");
 }
 
+// The log is watched for what -XX:+ExitOnOutOfMemoryError misses.
+#[test]
+fn a_broker_whose_log_says_that_it_is_out_of_memory_is_stopped() {
+    let mut script = Script::at("running");
+    let said = "Direct buffer memory".to_owned();
+    script.check(
+        [Event::OutOfMemory(said), wordy(How::Code(143), 5), Event::Swept { left: 0 }],
+        expect![[r#"
+            Rest
+            Killing: out of memory
+            Note("stopping broker-1__11111111-2222-4333-8444-555555555555: out of memory, grace 30 s")
+            Signal(Term)
+            Forget { session: 7 }
+            Sweep
+            Tell direct_memory: out of memory; the JVM exited with code 143 0.0 s after SIGTERM: no direct buffer could be had (java.lang.OutOfMemoryError: Direct buffer memory): raise -XX:MaxDirectMemorySize in BROKER_JVM_OPTS, or BROKER_HEAP_MB, which it is bounded by otherwise
+            Failed: out of memory; the JVM exited with code 143 0.0 s after SIGTERM: no direct buffer could be had (java.lang.OutOfMemoryError: Direct buffer memory): raise -XX:MaxDirectMemorySize in BROKER_JVM_OPTS, or BROKER_HEAP_MB, which it is bounded by otherwise [incident direct_memory]
+            -> done
+        "#]],
+    );
+    script.check(
+        [Event::OutOfMemory("again".to_owned())],
+        expect![[r#"
+        -> done
+    "#]],
+    );
+}
+
 // A JVM killed, however often and whatever it is asked meanwhile.
 #[test]
 fn a_cause_that_shows_is_named_though_the_end_was_asked_for() {

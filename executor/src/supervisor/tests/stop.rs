@@ -178,9 +178,9 @@ fn a_jvm_that_ends_by_itself_fails_the_task_with_its_last_words() {
         Rest
         Forget { session: 7 }
         Sweep
-        Tell unexplained: the JVM exited with code 1 after 3.0 s: java.net.BindException | at kafka.Kafka
+        Tell unexplained: the JVM exited with code 1 after 3.0 s: java.net.BindException
         Warn("2 processes of broker-1__11111111-2222-4333-8444-555555555555 outlive SIGKILL")
-        Failed: the JVM exited with code 1 after 3.0 s: java.net.BindException | at kafka.Kafka; 2 of its processes outlive SIGKILL, stuck in the kernel [incident unexplained]
+        Failed: the JVM exited with code 1 after 3.0 s: java.net.BindException; 2 of its processes outlive SIGKILL, stuck in the kernel [incident unexplained]
         -> done
     "#]]);
     Script::at("starting").check(
