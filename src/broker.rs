@@ -35,14 +35,42 @@ pub struct Broker {
     pub task: Option<Task>,
     /// What delays its next launch.
     pub failures: Failures,
-    /// How often a restart was asked for; part of the launch contract (D31).
+    /// The generation that is to run: each restart in place gets the next one, so that they are in order (D31).
     pub generation: u64,
+    /// A generation whose restart an operator wants without waiting for the others, until it is done (D26).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forced: Option<u64>,
 }
 
 impl Broker {
     /// A broker nothing is known of but its number.
     pub fn new(id: BrokerId) -> Self {
-        Self { id, home: None, task: None, failures: Failures::default(), generation: 0 }
+        Self { id, home: None, task: None, failures: Failures::default(), generation: 0, forced: None }
+    }
+
+    /// Asks for one more restart, unless one is waiting already: operators ask again where nothing seems to happen.
+    pub fn ask_restart(&mut self, forced: bool) {
+        if self.task.as_ref().is_none_or(|task| self.generation <= task.newest_generation()) {
+            self.next_generation();
+        }
+        if forced {
+            self.forced = Some(self.generation);
+        }
+    }
+
+    /// Another generation is to run. One that must not wait still must not: only a broker that came back is done with that.
+    pub fn next_generation(&mut self) {
+        let forced = self.is_forced();
+        let newest = self.task.as_ref().map_or(0, Task::newest_generation);
+        self.generation = self.generation.max(newest).saturating_add(1);
+        if forced {
+            self.forced = Some(self.generation);
+        }
+    }
+
+    /// Whether the restart that is wanted now must not wait for the others.
+    pub fn is_forced(&self) -> bool {
+        self.forced == Some(self.generation)
     }
 
     /// The task, unless it has ended.
@@ -121,9 +149,9 @@ pub struct Size {
 pub struct Task {
     /// Never reused.
     pub id: TaskId,
-    /// The configuration it was launched with.
+    /// The configuration it runs: the one it was launched with, or that its executor named since (D31).
     pub config: ConfigId,
-    /// The restart generation it was launched with.
+    /// The restart generation it runs.
     pub generation: u64,
     /// When its launch was stored.
     pub launched_at: Timestamp,
@@ -133,6 +161,10 @@ pub struct Task {
     /// after, so that no other broker is taken down meanwhile.
     #[serde(default)]
     pub stopping: bool,
+    /// The restart in place that is under way; stored before its MESSAGE leaves, and until the executor says that it
+    /// runs what was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
     /// Whether its partitions were seen in sync while it ran (D18). Latched, so that another broker's trouble later
     /// does not undo this one's block.
     pub settled: bool,
@@ -140,6 +172,25 @@ pub struct Task {
     pub healthy: Option<bool>,
     /// The executor's or Mesos' last words, for people.
     pub message: String,
+}
+
+impl Task {
+    /// The newest generation that its executor may run.
+    pub fn newest_generation(&self) -> u64 {
+        self.restart.as_ref().map_or(self.generation, |restart| restart.generation.max(self.generation))
+    }
+}
+
+/// A restart of a task's JVM in place, as it was decided (D31).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    /// What is to run.
+    pub config: ConfigId,
+    /// As which generation; no other restart of this broker has it.
+    pub generation: u64,
+    /// Why it cannot be done in place, if so: then the task is killed and the broker launched anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// What is known of a task.

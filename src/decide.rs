@@ -176,6 +176,7 @@ fn place(
     let Some(broker) = state.stored.brokers.get_mut(&placed.broker) else { return Vec::new() };
     let id = TaskId { broker: placed.broker, uuid: offer::new_uuid(rng) };
     let task = launching(id, target, broker.generation, now);
+    broker.forced = None;
     let home = &placed.home;
     let how = if home.hold == Hold::Claimed { "placed on" } else { "back at home on" };
     let remark = placed.remark.as_ref().map(|remark| format!(" ({remark})")).unwrap_or_default();

@@ -1,12 +1,16 @@
 //! What reaches the core and what it asks for: [`Event`] in, [`Effects`] out.
 //!
 //! `Effects` is ordered by type. The shell commits `writes` as one atomic batch, *then* makes the Mesos `calls`,
-//! *then* answers operators with `replies`; where there are no writes it goes straight to the calls. Store before
+//! *then* publishes what can be seen and answers operators with `replies`; where there are no writes it goes straight to the calls. Store before
 //! ACCEPT, before ACKNOWLEDGE and before 200 is therefore not a rule to remember: there is nowhere to break it.
 
 use std::collections::BTreeMap;
 
-use api::{incident::Incident, message::ToScheduler};
+use api::{
+    ids::{BrokerId, TaskId},
+    incident::Incident,
+    message::ToScheduler,
+};
 use mesos::v1;
 use uuid::Uuid;
 
@@ -69,11 +73,24 @@ pub struct Ticket(pub u64);
 
 /// What an operator may ask for. Grows with the routes; reads never come this way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {}
+pub enum Command {
+    /// Restart a broker in place (S-099).
+    Restart {
+        /// Which.
+        broker: BrokerId,
+        /// Whether it must not wait for the moment at which that hurts nobody (D26).
+        force: bool,
+    },
+}
 
 /// The answer to a [`Command`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {}
+pub enum Reply {
+    /// The broker restarts, at once or in its turn: its newest task, if it ever had one (D15).
+    Restarting(Option<TaskId>),
+    /// The service has no such broker.
+    NoSuchBroker,
+}
 
 /// What to do about an event, in this order: commit, call, reply, and only then leave.
 #[derive(Debug, Default)]

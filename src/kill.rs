@@ -1,5 +1,8 @@
 //! Kills, repeated until Mesos says dead or unknown: a single KILL is best effort (mesos-v1-http 5.3).
 //!
+//! A task that is its broker's has the grace of its TaskInfo. One that is nobody's has none: another may run in its place, and
+//! two JVMs of one broker never serve.
+//!
 //! Not stored: a task that must end and still runs is found again by the next reconciliation.
 
 use std::collections::BTreeMap;
@@ -21,14 +24,24 @@ pub struct Kills(BTreeMap<TaskId, Kill>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Kill {
     agent_id: Option<String>,
+    grace: Grace,
     tries: u32,
     next_at: Timestamp,
 }
 
+/// How long a broker may take to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grace {
+    /// As long as its TaskInfo says (D36).
+    Task,
+    /// No time at all.
+    Zero,
+}
+
 impl Kills {
     /// This task must end; the first KILL is due at once. Saying so again changes nothing.
-    pub fn add(&mut self, id: TaskId, agent_id: Option<String>, now: Timestamp) {
-        self.0.entry(id).or_insert(Kill { agent_id, tries: 0, next_at: now });
+    pub fn add(&mut self, id: TaskId, agent_id: Option<String>, grace: Grace, now: Timestamp) {
+        self.0.entry(id).or_insert(Kill { agent_id, grace, tries: 0, next_at: now });
     }
 
     /// Mesos says that it is dead or unknown.
@@ -55,7 +68,12 @@ impl Kills {
                 kill: Some(call::Kill {
                     task_id: v1::TaskId { value: id.to_string() },
                     agent_id: kill.agent_id.clone().map(|value| v1::AgentId { value }),
-                    ..Default::default()
+                    kill_policy: match kill.grace {
+                        Grace::Task => None,
+                        Grace::Zero => {
+                            Some(v1::KillPolicy { grace_period: Some(v1::DurationInfo { nanoseconds: 0 }) })
+                        }
+                    },
                 }),
                 ..Default::default()
             }
@@ -75,8 +93,8 @@ mod tests {
     fn a_kill_is_repeated_until_done() {
         let id = TaskId { broker: BrokerId(1), uuid: Uuid::nil() };
         let mut kills = Kills::default();
-        kills.add(id, None, Timestamp(0));
-        kills.add(id, None, Timestamp(0));
+        kills.add(id, None, Grace::Task, Timestamp(0));
+        kills.add(id, None, Grace::Task, Timestamp(0));
         let sent: Vec<u64> =
             (0..200).filter(|second| !kills.due(Timestamp(second * 1000)).is_empty()).collect();
         assert_eq!(sent, [0, 5, 15, 35, 75, 135, 195]);

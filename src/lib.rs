@@ -33,10 +33,12 @@ pub mod offer;
 pub mod plan;
 pub mod reconcile;
 pub mod record;
+pub mod restart;
 pub mod roll;
 pub mod settle;
 pub mod shell;
 pub mod state;
+mod status;
 pub mod suppress;
 pub mod view;
 

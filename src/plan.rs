@@ -9,10 +9,10 @@ use api::ids::BrokerId;
 use kafka::snapshot::PartitionId;
 
 use crate::{
-    broker::{Broker, Condition},
+    broker::{Broker, Condition, ConfigId},
     config::{self, Cost},
     event::Timestamp,
-    roll::{self, Blocked},
+    roll::{self, Blocked, How},
     state::{Connection, State},
 };
 
@@ -95,13 +95,43 @@ pub enum Wait {
         /// Which.
         hostname: String,
     },
-    /// It runs an older configuration and may not be taken down now.
-    Roll(Blocked),
-    /// It is being stopped, to be launched anew with the target configuration.
+    /// It is to be restarted and may not be taken down now.
+    Roll {
+        /// What for.
+        restart: Restart,
+        /// Why not.
+        blocked: Blocked,
+    },
+    /// It is being restarted.
     Restart {
+        /// What for.
+        restart: Restart,
         /// Partitions that no order of restarts keeps available to `acks=all` writers (D26).
         unavoidable: Vec<PartitionId>,
     },
+}
+
+/// What a broker is restarted for, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// Whether the operator asked for it, not a changed configuration.
+    pub asked: bool,
+    /// In place, or by another task.
+    pub how: How,
+}
+
+impl Restart {
+    fn of(state: &State, broker: &Broker) -> Self {
+        let asked = broker.task.as_ref().is_some_and(|task| is_target(state, task.config));
+        Self { asked, how: roll::how(state, broker) }
+    }
+
+    fn not_in_place(&self) -> String {
+        match &self.how {
+            How::Anew { refused: Some(reason) } => format!(" (not in place: {reason})"),
+            How::Anew { refused: None } | How::InPlace => String::new(),
+        }
+    }
 }
 
 impl fmt::Display for Wait {
@@ -135,9 +165,15 @@ impl fmt::Display for Wait {
             Self::Agent { hostname } => {
                 write!(f, "agent {hostname} is unreachable; the broker may still run there")
             }
-            Self::Roll(blocked) => write!(f, "runs an older configuration, restart blocked: {blocked}"),
-            Self::Restart { unavoidable } => {
-                f.write_str("stopping, to restart with the target configuration")?;
+            Self::Roll { restart, blocked } => {
+                let why = if restart.asked { "asked to restart" } else { "runs an older configuration" };
+                write!(f, "{why}, restart blocked{}: {blocked}", restart.not_in_place())
+            }
+            Self::Restart { restart, unavoidable } => {
+                let how =
+                    if restart.how == How::InPlace { "restarting in place" } else { "stopping, to restart" };
+                let what = if restart.asked { "" } else { " with the target configuration" };
+                write!(f, "{how}{what}{}", restart.not_in_place())?;
                 if unavoidable.is_empty() {
                     return Ok(());
                 }
@@ -156,12 +192,15 @@ impl fmt::Display for Wait {
 /// Whether the broker's task runs what the target wants.
 pub fn is_current(state: &State, broker: &Broker) -> bool {
     let Some(task) = &broker.task else { return false };
-    if task.generation != broker.generation {
-        return false;
-    }
-    let free =
-        |config| config::diff(config, state.target()).cost().is_none_or(|cost| cost == Cost::Scheduler);
-    task.config == state.stored.target || state.stored.configs.get(&task.config).is_some_and(free)
+    task.generation == broker.generation && is_target(state, task.config)
+}
+
+/// Whether to a broker this configuration is the same as the target.
+pub fn is_target(state: &State, config: ConfigId) -> bool {
+    let free = |config: &config::Service| {
+        config::diff(config, state.target()).cost().is_none_or(|cost| cost == Cost::Scheduler)
+    };
+    config == state.stored.target || state.stored.configs.get(&config).is_some_and(free)
 }
 
 /// Whether the broker is as the target wants it, whatever the subscription.
@@ -183,11 +222,14 @@ pub fn step(state: &State, broker: &Broker, now: Timestamp) -> Step {
     let Some(task) = broker.live_task() else {
         return Step::Pending(why_not_launched(state, broker, now));
     };
-    if task.stopping && task.condition != Condition::Stopping {
-        return match roll::gate(state, broker.id, now) {
-            Ok(unavoidable) => Step::InProgress(Wait::Restart { unavoidable }),
-            Err(blocked) => Step::InProgress(Wait::Roll(blocked)),
-        };
+    let restart = || Restart::of(state, broker);
+    let stopping = task.stopping && task.condition != Condition::Stopping;
+    let restarting = task.condition == Condition::Running && roll::is_restarting(state, broker);
+    if stopping || restarting {
+        return Step::InProgress(match roll::gate(state, broker.id, now) {
+            Ok(unavoidable) => Wait::Restart { restart: restart(), unavoidable },
+            Err(blocked) => Wait::Roll { restart: restart(), blocked },
+        });
     }
     match task.condition {
         Condition::Running if is_current(state, broker) => match task.settled {
@@ -197,8 +239,8 @@ pub fn step(state: &State, broker: &Broker, now: Timestamp) -> Step {
         Condition::Running => match roll::next(state).filter(|first| *first != broker.id) {
             Some(first) => Step::Pending(Wait::Turn { after: first }),
             None => match roll::gate(state, broker.id, now) {
-                Ok(unavoidable) => Step::InProgress(Wait::Restart { unavoidable }),
-                Err(blocked) => Step::Pending(Wait::Roll(blocked)),
+                Ok(unavoidable) => Step::InProgress(Wait::Restart { restart: restart(), unavoidable }),
+                Err(blocked) => Step::Pending(Wait::Roll { restart: restart(), blocked }),
             },
         },
         Condition::Launching => Step::InProgress(Wait::Launch),

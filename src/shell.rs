@@ -1,8 +1,8 @@
-//! The one loop: next event → `handle` → commit → calls → replies → publish the view; and all that has effects.
+//! The one loop: next event → `handle` → commit → calls → publish the view → replies; and all that has effects.
 //!
 //! One task owns the scheduler. Subscription, Kafka poller, ticker and signals only send `Input`s on one bounded
-//! channel: whoever is faster than the loop waits, and the ticker skips. HTTP reads the last published view and never
-//! enters the loop. A commit that fails ends the process with its code (crash-only): what is durable is unknown then,
+//! channel: whoever is faster than the loop waits, and the ticker skips. HTTP reads the last published view; only what an
+//! operator asks for enters the loop. A commit that fails ends the process with its code (crash-only): what is durable is unknown then,
 //! and a start from the store is the one way on that needs no second thought.
 #![expect(
     clippy::disallowed_methods,
@@ -26,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 
 use ::kafka::zookeeper::ZooKeeper;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
     time::MissedTickBehavior,
 };
@@ -43,7 +43,7 @@ pub use self::{cycle::Failure, environment::environment, exit::Exit};
 use crate::{
     Scheduler,
     config::{Process, Settings, StateUri},
-    event::Event,
+    event::{Command, Event, Reply},
 };
 
 /// Events that wait for the loop. Senders wait when it is full; the subscription then stops reading, and Mesos keeps
@@ -61,6 +61,8 @@ const ZOOKEEPER_SESSION: Duration = Duration::from_secs(10);
 pub(crate) enum Input {
     /// For the core.
     Event(Event),
+    /// For the core, which answers.
+    Command(Command, oneshot::Sender<Reply>),
     /// A new subscription, before its first event.
     Connected(mesos::Calls),
     /// The subscription is over, and with it all calls not yet sent.
@@ -155,7 +157,7 @@ async fn run_on<S: Store>(mut store: S, settings: Settings, stop: CancellationTo
         ZooKeeper::new(&view.connection.zookeeper, ZOOKEEPER_SESSION).map_err(Failure::ZooKeeper)?;
     let topics = http::KafkaTopics::new(Arc::new(zookeeper), framework.name.clone());
     let (view, shown) = watch::channel(view);
-    let app = http::App::new(shown, Arc::new(topics), clock);
+    let app = http::App::new(shown, Arc::new(topics), inputs.clone(), clock);
     let files = ::mesos::files::Files::new(process.masters.clone(), sandbox::QUESTION)
         .map_err(Failure::MesosClient)?;
     let subscription =

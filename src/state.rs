@@ -15,18 +15,20 @@ use api::{
     rest::offer::OfferOutcome,
 };
 use kafka::snapshot::Snapshot;
-use mesos::v1::{self, TaskState, task_status::Reason};
+use mesos::v1::{self, TaskState};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     acknowledge,
-    broker::{Broker, Condition, ConfigId, Hold, Home, HomeId, Task, is_terminal},
+    broker::{Broker, Condition, ConfigId, HomeId, Task, is_terminal},
     config::{Service, ValidationError},
-    event::{Effects, Event, Timestamp},
+    event::{Command, Effects, Event, Reply, Timestamp},
     fetch::Fetches,
     incident::{self, Incidents},
-    kill::Kills,
+    kill::{Grace, Kills},
     reconcile::Reconcile,
+    restart::Restarts,
+    status::{follow, is_live},
 };
 
 /// Everything that must survive a restart.
@@ -103,6 +105,8 @@ pub struct State {
     pub reconciled: bool,
     /// Tasks that must end.
     pub kills: Kills,
+    /// Restarts in place that were asked for.
+    pub restarts: Restarts,
     /// What was last said about offers.
     pub offer_flow: OfferFlow,
     /// Kafka as last seen.
@@ -127,6 +131,7 @@ impl State {
             reconcile: Reconcile::default(),
             reconciled: false,
             kills: Kills::default(),
+            restarts: Restarts::default(),
             offer_flow: OfferFlow::Unsaid,
             kafka: None,
             heard: BTreeMap::new(),
@@ -168,13 +173,12 @@ impl State {
             }
             Event::Offers(offers) => return offers,
             Event::Update(status) => self.update(now, &status, effects),
-            Event::Message(said) => match *said {
-                ToScheduler::Incident(incident) => incident::told(self, *incident, now, effects),
-                // Nothing acts on one yet.
-                ToScheduler::RestartRefused { .. } => {}
-            },
+            Event::Message(said) => self.message(*said, now, effects),
             Event::Fetched { id, result } => incident::fetched(self, id, result, now, effects),
-            Event::Command(_, command) => match command {},
+            Event::Command(ticket, Command::Restart { broker, force }) => {
+                let reply = self.restart(broker, force, effects);
+                effects.replies.push((ticket, reply));
+            }
             Event::Kafka(Ok(snapshot)) => {
                 self.kafka = Some(snapshot);
                 self.kafka_error = None;
@@ -197,6 +201,7 @@ impl State {
         let live = self.stored.brokers.values().filter_map(Broker::live_task).map(|task| task.id);
         self.reconcile = Reconcile::begin(now, live);
         self.kills.resend(now);
+        self.restarts.resend();
     }
 
     fn update(&mut self, now: Timestamp, status: &v1::TaskStatus, effects: &mut Effects) {
@@ -220,11 +225,14 @@ impl State {
             .filter(|broker| broker.live_task().is_some_and(|task| task.id == id));
         match current {
             Some(broker) => {
+                let generation = |broker: &Broker| broker.task.as_ref().map(|task| task.generation);
+                let before = generation(broker);
                 let released = follow(broker, status, now, effects);
                 self.stored.released.extend(released);
                 match broker.live_task().map(|task| task.condition) {
                     Some(condition)
-                        if self.heard.get(&id.broker).is_some_and(|(before, _)| *before == condition) => {}
+                        if before == generation(broker)
+                            && self.heard.get(&id.broker).is_some_and(|(heard, _)| *heard == condition) => {}
                     Some(condition) => {
                         self.heard.insert(id.broker, (condition, now));
                     }
@@ -237,104 +245,45 @@ impl State {
                 // A live task that is not its broker's current one is killed, never adopted: its broker may have
                 // been launched anew, and two of one id must not serve.
                 effects.notes.push(format!("task {id} runs and should not: killing it"));
-                self.kills.add(id, status.agent_id.as_ref().map(|agent| agent.value.clone()), now);
+                let agent = status.agent_id.as_ref().map(|agent| agent.value.clone());
+                self.kills.add(id, agent, Grace::Zero, now);
             }
             None => {}
         }
     }
-}
 
-/// Whether the state says that the task runs, or is about to.
-fn is_live(state: TaskState) -> bool {
-    use TaskState::*;
-    matches!(state, TaskStaging | TaskStarting | TaskRunning | TaskKilling)
-}
-
-/// Follows a status of the broker's current, live task. Answers the home to return, if the status denies its claim.
-fn follow(
-    broker: &mut Broker,
-    status: &v1::TaskStatus,
-    now: Timestamp,
-    effects: &mut Effects,
-) -> Option<(HomeId, Released)> {
-    let id = broker.id;
-    let state = status.state();
-    let task = broker.task.as_mut()?;
-    if let Some(healthy) = status.healthy {
-        task.healthy = Some(healthy);
-    }
-    // An answer to RECONCILE carries Mesos' words about reconciliation, never the executor's (D31).
-    let reconciled = status.reason == Some(Reason::Reconciliation.into());
-    if !reconciled && let Some(message) = &status.message {
-        task.message.clone_from(message);
-    }
-    let before = task.condition;
-    task.condition = match state {
-        // Known to the master and not started, so nothing new.
-        TaskState::TaskStaging => task.condition,
-        TaskState::TaskStarting => Condition::Starting,
-        TaskState::TaskRunning => Condition::Running,
-        TaskState::TaskKilling => Condition::Stopping,
-        // The master has no idea: its agent may yet come back.
-        TaskState::TaskUnreachable | TaskState::TaskUnknown => Condition::Unreachable,
-        _ => Condition::Ended { at: now },
-    };
-    if task.condition != before {
-        let words = if task.message.is_empty() { String::new() } else { format!(": {}", task.message) };
-        effects.notes.push(format!("broker {id}: task {} is {}{words}", task.id, state.as_str_name()));
-    }
-    // An end that somebody asked for is no failure: a roll, or an agent that was stopped.
-    if task.condition.is_ended() && !task.stopping && state != TaskState::TaskKilled {
-        broker.failures = broker.failures.again(task.launched_at, now);
-    }
-    let claim = broker.home.as_mut().filter(|home| home.hold == Hold::Claimed);
-    match (claim, meaning_for_claim(status)) {
-        (Some(home), Claim::Shown) => keep(home, status),
-        (Some(_), Claim::Denied { returned }) => {
-            let home = broker.home.take()?;
-            effects
-                .notes
-                .push(format!("broker {id}: its claim on agent {} was denied and is let go", home.agent_id));
-            let released = Released { broker: id, agent_id: home.agent_id, since: now };
-            return returned.then_some((home.id, released));
+    /// An executor says something.
+    fn message(&mut self, said: ToScheduler, now: Timestamp, effects: &mut Effects) {
+        match said {
+            ToScheduler::RestartRefused { task: id, config_id, generation, reason } => {
+                let broker = self.stored.brokers.get_mut(&id.broker);
+                let task = broker.and_then(|broker| broker.task.as_mut()).filter(|task| task.id == id);
+                // An answer to an earlier one says nothing about this one.
+                let restart = task.and_then(|task| task.restart.as_mut()).filter(|restart| {
+                    (restart.config.0, restart.generation) == (config_id, generation)
+                        && restart.refused.is_none()
+                });
+                if let Some(restart) = restart {
+                    effects
+                        .notes
+                        .push(format!("broker {}: cannot be restarted in place: {reason}", id.broker));
+                    restart.refused = Some(reason);
+                }
+            }
+            ToScheduler::Incident(incident) => incident::told(self, *incident, now, effects),
         }
-        _ => {}
     }
-    None
-}
 
-/// What a status of its task says about a claimed home.
-enum Claim {
-    /// Nothing: Mesos may or may not have made it.
-    Open,
-    /// It is there.
-    Shown,
-    /// It is not there, as far as anyone can tell.
-    Denied {
-        /// Whether what may be there after all held no broker for sure, so that it may be returned when it turns up.
-        returned: bool,
-    },
-}
-
-fn meaning_for_claim(status: &v1::TaskStatus) -> Claim {
-    use TaskState::*;
-    match status.state() {
-        // The master has the launch; its agent may not.
-        TaskStaging | TaskUnreachable | TaskUnknown => Claim::Open,
-        TaskStarting | TaskRunning | TaskKilling | TaskFinished | TaskFailed | TaskKilled => Claim::Shown,
-        // By the agent: its executor was there, and is no more.
-        TaskGone if status.uuid.is_some() => Claim::Shown,
-        TaskError | TaskDropped | TaskGone => Claim::Denied { returned: true },
-        // Its agent has left: a broker may have served there unheard.
-        TaskLost | TaskGoneByOperator => Claim::Denied { returned: false },
-    }
-}
-
-/// Mesos has shown the home: from now on only an operator can give it up.
-fn keep(home: &mut Home, status: &v1::TaskStatus) {
-    home.hold = Hold::Kept;
-    if let Some(agent) = &status.agent_id {
-        home.agent_id.clone_from(&agent.value);
+    /// An operator wants a restart. When it comes is `roll`'s business.
+    fn restart(&mut self, id: BrokerId, force: bool, effects: &mut Effects) -> Reply {
+        let count = self.target().brokers.count;
+        let Some(broker) = self.stored.brokers.get_mut(&id).filter(|_| id.0 < count) else {
+            return Reply::NoSuchBroker;
+        };
+        broker.ask_restart(force);
+        let how = if force { ", without waiting for the others" } else { "" };
+        effects.notes.push(format!("broker {id}: a restart is asked for{how}"));
+        Reply::Restarting(broker.task.as_ref().map(|task| task.id))
     }
 }
 
@@ -347,6 +296,7 @@ pub fn launching(id: TaskId, config: ConfigId, generation: u64, now: Timestamp) 
         launched_at: now,
         condition: Condition::Launching,
         stopping: false,
+        restart: None,
         settled: false,
         healthy: None,
         message: String::new(),

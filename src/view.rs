@@ -15,7 +15,7 @@ use crate::{
     broker::{Broker, Condition},
     event::Timestamp,
     plan::{self, Step, Wait},
-    roll,
+    roll::{self, How},
     state::{Connection, State},
 };
 
@@ -167,8 +167,9 @@ fn waiting(wait: &Wait) -> Waiting {
         Wait::Agent { .. } => WaitReason::Agent,
         Wait::Launch | Wait::Start { .. } => WaitReason::Start,
         Wait::InSync { .. } => WaitReason::InSync,
+        Wait::Restart { restart: plan::Restart { how: How::InPlace, .. }, .. } => WaitReason::Start,
         Wait::Stop | Wait::Restart { .. } => WaitReason::Stop,
-        Wait::Roll(_) => WaitReason::Roll,
+        Wait::Roll { .. } => WaitReason::Roll,
     };
     Waiting::new(reason, wait.to_string())
 }

@@ -8,7 +8,10 @@ use std::{net::IpAddr, time::Duration};
 use reqwest::{Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
-use crate::{ids::BrokerId, rest};
+use crate::{
+    ids::{BrokerId, TaskId},
+    rest,
+};
 
 mod error;
 
@@ -114,6 +117,14 @@ impl Client {
     /// `GET /v1/brokers/{id}/incidents` (D45).
     pub async fn incidents(&self, id: BrokerId) -> Result<Answer<rest::IncidentList>, Error> {
         self.get(&["v1", "brokers", &id.to_string(), "incidents"]).await
+    }
+
+    /// `PUT /v1/brokers/{id}` (S-099): the task whose broker restarts, at once or when that hurts nobody; with `force` at
+    /// once. Empty where the broker never had a task.
+    pub async fn restart_broker(&self, id: BrokerId, force: bool) -> Result<Answer<Vec<TaskId>>, Error> {
+        let query: &[_] = if force { &[("force", "true".to_owned())] } else { &[] };
+        let (url, status, body) = self.send(Method::PUT, &["v1", "brokers", &id.to_string()], query).await?;
+        understand(&url, status, &body)
     }
 
     /// `GET /v1/plan`. The 503 of a rollout in progress is no error (S-048).

@@ -32,9 +32,9 @@ pub struct LaunchContract {
     pub service: String,
     /// Which broker this is: Kafka's `broker.id`.
     pub broker: BrokerId,
-    /// The configuration the task is launched with.
+    /// The configuration to run.
     pub config_id: Uuid,
-    /// How often the operator asked for a restart; echoed in status labels.
+    /// Which restart of the broker this is, counted on whatever it was for; echoed in status labels. The higher one wins.
     pub generation: u64,
     /// `-Xms` and `-Xmx` of the JVM, in MiB (S-066).
     pub heap_mb: u32,

@@ -137,6 +137,25 @@ pub(crate) enum Broker {
         #[arg(value_name = "ID")]
         id: BrokerId,
     },
+    /// Restart a broker in place: the same task, the same data, a new JVM
+    ///
+    /// It restarts when that hurts nobody: no other broker is down, and every partition keeps its min.insync.replicas.
+    /// Until then 'broker list --table' and 'plan show' say what it waits for. Prints the id of its task, which stays.
+    #[command(after_long_help = "Example:\n  dcos-kafka broker restart 1 --wait")]
+    Restart {
+        /// The broker
+        #[arg(value_name = "ID")]
+        id: BrokerId,
+        /// Restart it at once, whatever that makes unavailable
+        #[arg(long)]
+        force: bool,
+        /// Return when it serves again, in sync
+        #[arg(long)]
+        wait: bool,
+        /// Give up after this many seconds, with exit code 1
+        #[arg(long, requires = "wait", value_name = "SECONDS", value_parser = seconds)]
+        within: Option<Duration>,
+    },
 }
 
 /// `plan …`

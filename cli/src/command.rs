@@ -30,6 +30,13 @@ pub(crate) async fn run(common: &Common, command: &Command) -> Result<(), Failur
             let answer = scheduler.client.incidents(*id).await;
             scheduler.show(answer, render::incidents)
         }
+        Command::Broker(Broker::Restart { id, force, wait, within }) => {
+            let answer = scheduler.answered(scheduler.client.restart_broker(*id, *force).await)?;
+            if *wait {
+                follow::until_restarted(&scheduler, *id, *within).await?;
+            }
+            scheduler.show(Ok(answer), |tasks| render::tasks(tasks))
+        }
         Command::Plan(Plan::Show { wait: false, .. }) => {
             let answer = scheduler.client.plan().await;
             scheduler.show(answer, render::plan)

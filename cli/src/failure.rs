@@ -24,7 +24,7 @@ pub(crate) enum Failure {
         /// Whom was asked.
         address: Box<Address>,
     },
-    /// The plan did not become Complete.
+    /// The plan did not become Complete, or the broker did not come back.
     #[error("{0}")]
     Plan(String),
 }

@@ -1,6 +1,6 @@
 //! Answers as text: the guide's JSON, or tables for people. Pure.
 
-use api::rest;
+use api::{ids::TaskId, rest};
 use serde::Serialize;
 
 mod table;
@@ -62,6 +62,15 @@ pub(crate) fn incidents(list: &rest::IncidentList) -> String {
             time::length(incident.uptime_ms),
             incident.summary.clone(),
         ]);
+    }
+    table.to_string()
+}
+
+/// `broker restart`
+pub(crate) fn tasks(tasks: &[TaskId]) -> String {
+    let mut table = Table::new(["TASK ID"]);
+    for task in tasks {
+        table.row([task.to_string()]);
     }
     table.to_string()
 }

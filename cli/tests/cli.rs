@@ -261,6 +261,42 @@ async fn plan_show_wait_has_an_end() {
     );
 }
 
+// S-099, D15, D26: with --wait until nothing is waited for any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn broker_restart() {
+    async fn restart(uri: Uri) -> String {
+        format!(r#"["broker-1__{ID}","{uri}"]"#)
+    }
+    let wait = r#""waiting":{"message":"restarting in place","reason":"Start"}"#;
+    let answers = [wait, wait, r#""waiting":null"#];
+    let asked = Arc::new(AtomicUsize::new(0));
+    let show = move || {
+        let waiting = answers[asked.fetch_add(1, Ordering::Relaxed).min(2)];
+        async move {
+            format!(
+                r#"{{"agent":null,"config_id":null,"generation":1,"health":"unknown","host":null,"id":"1","message":"","port":null,"task_id":null,"task_state":null,{waiting}}}"#
+            )
+        }
+    };
+    let one = || async { format!(r#"["broker-1__{ID}"]"#) };
+    let router = Router::new()
+        .route("/v1/brokers/1", get(show).put(one))
+        .route("/v1/brokers/2", axum::routing::put(restart));
+    let stub = Stub::serve(router).await;
+    stub.run("broker restart 1").await.prints(expect![[r#"
+        [
+            "broker-1__7752c4fe-e998-4f30-bfd3-9748fc8c8354"
+        ]
+    "#]]);
+    let run = stub.run("broker restart 1 --wait --within 60").await;
+    assert_eq!((run.code, run.out.lines().count()), (Some(0), 3), "{}", run.err);
+    assert_eq!(run.err, "broker-1: restarting in place\nbroker-1: serving and in sync\n");
+    // What is not understood is at least said.
+    let run = stub.run("broker restart 2 --force").await;
+    assert!(run.err.contains("/v1/brokers/2?force=true"), "{}", run.err);
+    assert_eq!(stub.run("broker restart x").await.code, Some(2));
+}
+
 // S-050: what is absent stays absent.
 #[tokio::test(flavor = "multi_thread")]
 async fn plan_active() {

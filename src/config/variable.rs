@@ -56,7 +56,7 @@ pub enum OnChange {
     Process,
     /// The scheduler alone acts on it; no broker is touched.
     Scheduler,
-    /// Each broker takes it over by a restart of its JVM alone. (Not built yet: it costs what [`OnChange::Relaunch`] does.)
+    /// Each broker takes it over by a restart in place: another JVM in the same task (D31).
     Restart,
     /// Each broker takes it over by KILL and LAUNCH on the same home (D31).
     Relaunch,
@@ -192,7 +192,7 @@ pub const VARIABLES: &[Variable] = &[
 
     stored("KAFKA_ZOOKEEPER_URI", "host:port, several separated by commas", Is("master.mesos:2181"), Refused, |s| s.kafka.zookeeper_uri.clone(),
         "S-070", "Kafka's ZooKeeper ensemble. Kafka lives below /dcos-service-<FRAMEWORK_NAME> there."),
-    stored("KAFKA_ADVERTISE_HOST_IP", "true or false", Is("true"), Restart, |s| s.kafka.advertise_host_ip.to_string(),
+    stored("KAFKA_ADVERTISE_HOST_IP", "true or false", Is("true"), Relaunch, |s| s.kafka.advertise_host_ip.to_string(),
         "D33", "Whether clients are told an agent's address or its host name."),
 
     stored("ENABLE_BROKER_HEALTH_CHECK", "true or false", Is("true"), Restart, |s| s.health.enabled.to_string(),

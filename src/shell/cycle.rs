@@ -1,10 +1,10 @@
-//! One turn of the loop, and its order: handle, commit, calls, replies, view.
+//! One turn of the loop, and its order: handle, commit, calls, view, replies: whoever was answered sees what was done.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use api::message::ToScheduler;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::{JoinError, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Clock, Exit, Failpoint, Input, Store, http::BindError, mesos::Calls, store::StoreError};
 use crate::{
     KafkaQuestion, Scheduler,
-    event::{Effects, Event, Timestamp},
+    event::{Effects, Event, Reply, Ticket, Timestamp},
     fetch::Fetch,
     record::RestoreError,
     view::View,
@@ -114,6 +114,9 @@ pub(crate) struct Cycle<C, S> {
     asks: Asks,
     /// There only while subscribed.
     calls: Option<Calls>,
+    /// Operators who wait for an answer.
+    waiting: BTreeMap<Ticket, oneshot::Sender<Reply>>,
+    tickets: u64,
 }
 
 impl<C: Core, S: Store> Cycle<C, S> {
@@ -125,7 +128,8 @@ impl<C: Core, S: Store> Cycle<C, S> {
         view: watch::Sender<Arc<View>>,
         asks: Asks,
     ) -> Self {
-        Self { core, store, clock, failpoint, view, asks, calls: None }
+        let (calls, waiting) = (None, BTreeMap::new());
+        Self { core, store, clock, failpoint, view, asks, calls, waiting, tickets: 0 }
     }
 
     /// Turns until told to stop or until something fails. A turn once begun is always finished.
@@ -152,6 +156,12 @@ impl<C: Core, S: Store> Cycle<C, S> {
     async fn turn(&mut self, input: Input) -> Result<(), Failure> {
         let event = match input {
             Input::Event(event) => event,
+            Input::Command(command, answer) => {
+                let ticket = Ticket(self.tickets);
+                self.tickets += 1;
+                self.waiting.insert(ticket, answer);
+                Event::Command(ticket, command)
+            }
             Input::Connected(calls) => {
                 self.calls = Some(calls);
                 return Ok(());
@@ -184,14 +194,16 @@ impl<C: Core, S: Store> Cycle<C, S> {
                 None => tracing::debug!(call = ?call.r#type(), "not subscribed, the call is dropped"),
             }
         }
-        // There are no commands yet, so there is no reply: the first command stops this from compiling.
-        if let Some((_, reply)) = replies.first() {
-            match *reply {}
-        }
         for note in notes {
             tracing::info!(target: "scheduler", "{note}");
         }
         self.publish();
+        for (ticket, reply) in replies {
+            if let Some(answer) = self.waiting.remove(&ticket) {
+                // Whoever asked may have hung up: what was asked for is done all the same.
+                let _ = answer.send(reply);
+            }
+        }
         Ok(())
     }
 

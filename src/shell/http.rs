@@ -2,24 +2,30 @@
 //!
 //! ```text
 //!  connection ─► server (limits) ─► guard (request id, deadline, panics, error bodies) ─► route ─┬► the last View
+//!                                                                                                ├► command ─► the loop
 //!                                                                                                └► topic ─► Kafka
 //! ```
 //!
-//! Reads see the last published [`View`] and never enter the scheduler's loop. Topic routes pass straight to Kafka.
+//! Reads see the last published [`View`] and never enter the scheduler's loop; what an operator asks for does, and is
+//! answered once it is stored. Topic routes pass straight to Kafka.
 //! [`api()`] and [`admin`] make routers from an [`App`] alone, so tests call them without a socket.
 
 use std::sync::Arc;
 
+use api::rest::ErrorCode;
 use axum::{
     Router,
     http::{Method, Uri},
     middleware,
     routing::get,
 };
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::Clock;
-use crate::view::View;
+use super::{Clock, Input};
+use crate::{
+    event::{Command, Reply},
+    view::View,
+};
 
 mod broker;
 mod connection;
@@ -28,6 +34,7 @@ mod error;
 mod guard;
 mod health;
 mod plan;
+mod query;
 mod server;
 mod topic;
 
@@ -47,13 +54,29 @@ pub struct App {
     view: watch::Receiver<Arc<View>>,
     topics: Arc<dyn Topics>,
     topic_slots: Arc<Semaphore>,
+    /// To the loop.
+    commands: mpsc::Sender<Input>,
     clock: Clock,
 }
 
 impl App {
-    /// Answers from the views published on `view`, and about topics from `topics`. `clock` is the one that dates views.
-    pub(crate) fn new(view: watch::Receiver<Arc<View>>, topics: Arc<dyn Topics>, clock: Clock) -> Self {
-        Self { view, topics, topic_slots: Arc::new(Semaphore::new(TOPIC_REQUESTS)), clock }
+    /// Answers from the views published on `view`, and about topics from `topics`; what operators ask for goes to
+    /// `commands`. `clock` is the one that dates views.
+    pub(crate) fn new(
+        view: watch::Receiver<Arc<View>>,
+        topics: Arc<dyn Topics>,
+        commands: mpsc::Sender<Input>,
+        clock: Clock,
+    ) -> Self {
+        Self { view, topics, topic_slots: Arc::new(Semaphore::new(TOPIC_REQUESTS)), commands, clock }
+    }
+
+    /// What the scheduler answers, once what it decided is stored.
+    async fn command(&self, command: Command) -> Result<Reply, ApiError> {
+        let (answer, answered) = oneshot::channel();
+        let stopping = || ApiError::new(ErrorCode::InternalError, "the scheduler is stopping");
+        self.commands.send(Input::Command(command, answer)).await.map_err(|_| stopping())?;
+        answered.await.map_err(|_| stopping())
     }
 
     /// The last published view.
@@ -76,7 +99,7 @@ pub fn api(app: App) -> Router {
     let routes = Router::new()
         .route("/v1/connection", get(connection::show))
         .route("/v1/brokers", get(broker::list))
-        .route("/v1/brokers/{id}", get(broker::show))
+        .route("/v1/brokers/{id}", get(broker::show).put(broker::restart))
         .route("/v1/brokers/{id}/incidents", get(broker::incidents))
         .route("/v1/plan", get(plan::show))
         .route("/v1/plan/status", get(plan::active))

@@ -24,6 +24,44 @@ fn records_of_schema_1() {
     expect_test::expect_file!["records/schema_1.txt"].assert_eq(&(text.join("\n") + "\n"));
 }
 
+/// Records of schema 1 out of a file, with the configuration they name.
+fn written(text: &str) -> Records {
+    let mut records: Records = text
+        .lines()
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec()))
+        .collect();
+    records.extend(deployed().records.into_iter().filter(|(key, _)| key.starts_with("configs/")));
+    records
+}
+
+// What was written before restarts in place were on record is read as ever.
+#[test]
+fn records_of_the_first_version_are_read() {
+    let stored = record::restore(&written(include_str!("records/schema_1.txt"))).unwrap().unwrap();
+    assert_eq!(stored, deployed().scheduler.state().stored);
+}
+
+// A restart that is under way, refused, and forced, to the byte (D31).
+#[test]
+fn records_of_restarts_in_place() {
+    let mut world = deployed();
+    world.ask_restart(0, true);
+    world.ask_restart(1, false);
+    let id = world.task(0);
+    let config_id = world.scheduler.state().stored.target.0;
+    let reason = "no Kafka".to_owned();
+    let refused = api::message::ToScheduler::RestartRefused { task: id, config_id, generation: 1, reason };
+    // Nobody can be asked, so the KILL that follows is not decided yet.
+    world.handle(crate::event::Event::Disconnected { reason: "x".to_owned() });
+    world.handle(crate::event::Event::Message(Box::new(refused)));
+    let brokers = world.records.iter().filter(|(key, _)| key.starts_with("brokers/"));
+    let text: Vec<_> =
+        brokers.map(|(key, value)| format!("{key} {}", String::from_utf8_lossy(value))).collect();
+    expect_test::expect_file!["records/schema_1_restarts.txt"].assert_eq(&(text.join("\n") + "\n"));
+    assert_eq!(record::restore(&world.records).unwrap().unwrap(), world.scheduler.state().stored);
+}
+
 // The state restored from the store equals the state held.
 #[test]
 fn what_is_stored_restores_the_state() {

@@ -131,6 +131,9 @@ fn a_zombie_is_killed() {
     assert_eq!(calls(&effects, call::Type::Acknowledge).len(), 1);
     let kill = calls(&effects, call::Type::Kill)[0].kill.as_ref().unwrap();
     assert_eq!(kill.task_id.value, zombie.to_string());
+    // Its broker may be launched anew any moment: two of one id never serve.
+    let grace = kill.kill_policy.as_ref().unwrap().grace_period.as_ref();
+    assert_eq!(grace.unwrap().nanoseconds, 0);
     assert_eq!(calls(&world.pass(5000), call::Type::Kill).len(), 1);
     world.status(zombie, TaskState::TaskKilled);
     assert!(calls(&world.pass(60_000), call::Type::Kill).is_empty());

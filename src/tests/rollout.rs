@@ -9,7 +9,7 @@ use mesos::v1::{TaskState, offer::operation::Type, scheduler::call};
 use super::world::*;
 use crate::event::Event;
 
-fn three() -> (World, Vec<Vec<mesos::v1::Resource>>) {
+pub(super) fn three() -> (World, Vec<Vec<mesos::v1::Resource>>) {
     let mut world = World::new("");
     world.subscribe();
     let mut homes = Vec::new();
@@ -21,7 +21,7 @@ fn three() -> (World, Vec<Vec<mesos::v1::Resource>>) {
 }
 
 /// The restarted scheduler hears that everything runs.
-fn resubscribe(world: &mut World) {
+pub(super) fn resubscribe(world: &mut World) {
     world.subscribe();
     for broker in 0..3 {
         world.status(world.task(broker), TaskState::TaskRunning);
@@ -59,7 +59,7 @@ fn a_size_that_a_home_cannot_follow_is_refused() {
 #[test]
 fn a_change_is_rolled_out_one_by_one() {
     let (mut world, homes) = three();
-    world.restart("KAFKA_OVERRIDE_LOG_RETENTION_HOURS=100");
+    world.restart("BROKER_KILL_GRACE_SEC=100");
     resubscribe(&mut world);
     assert!(calls(&world.pass(0), call::Type::Kill).is_empty(), "Kafka was not asked yet");
     let wait = "runs an older configuration, restart blocked: Kafka was not asked yet";
@@ -128,7 +128,7 @@ fn a_roll_does_not_wait_for_a_broker_without_a_home() {
     resubscribe(&mut world);
     world.offer("A-2", plenty());
     world.status(world.task(3), TaskState::TaskDropped);
-    world.restart("KAFKA_OVERRIDE_LOG_RETENTION_HOURS=100");
+    world.restart("BROKER_KILL_GRACE_SEC=100");
     resubscribe(&mut world);
     let effects = world.kafka();
     assert_eq!(calls(&effects, call::Type::Kill).len(), 1, "{:?}", world.messages());
@@ -138,7 +138,7 @@ fn a_roll_does_not_wait_for_a_broker_without_a_home() {
 #[test]
 fn a_broker_that_is_not_up_is_rolled_first() {
     let (mut world, homes) = three();
-    world.restart("KAFKA_OVERRIDE_LOG_RETENTION_HOURS=100");
+    world.restart("BROKER_KILL_GRACE_SEC=100");
     resubscribe(&mut world);
     world.kafka();
     let id = world.task(1);
@@ -147,7 +147,7 @@ fn a_broker_that_is_not_up_is_rolled_first() {
     let stuck = world.task(1);
     world.status(stuck, TaskState::TaskStarting);
     assert!(calls(&world.kafka(), call::Type::Kill).is_empty(), "one down is enough");
-    world.restart("KAFKA_OVERRIDE_LOG_RETENTION_HOURS=200");
+    world.restart("BROKER_KILL_GRACE_SEC=200");
     world.subscribe();
     for (broker, state) in
         [(0, TaskState::TaskRunning), (1, TaskState::TaskStarting), (2, TaskState::TaskRunning)]
@@ -169,7 +169,7 @@ fn a_broker_that_is_not_up_is_rolled_first() {
 #[test]
 fn a_kill_is_not_repeated_while_another_broker_is_down() {
     let (mut world, _) = three();
-    world.restart("KAFKA_OVERRIDE_LOG_RETENTION_HOURS=100");
+    world.restart("BROKER_KILL_GRACE_SEC=100");
     resubscribe(&mut world);
     assert_eq!(calls(&world.kafka(), call::Type::Kill).len(), 1);
     world.status(world.task(2), TaskState::TaskFailed);
@@ -189,7 +189,7 @@ fn a_kill_is_not_repeated_while_another_broker_is_down() {
 #[test]
 fn unavoidable_unavailability_is_named() {
     let (mut world, _) = three();
-    world.restart("KAFKA_OVERRIDE_LOG_RETENTION_HOURS=100");
+    world.restart("BROKER_KILL_GRACE_SEC=100");
     resubscribe(&mut world);
     let mut snapshot = world.snapshot();
     let partition = Partition { replicas: vec![1], isr: [1].into(), leader: Some(1) };

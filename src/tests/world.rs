@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use api::ids::{BrokerId, TaskId};
+use api::{
+    ids::{BrokerId, TaskId},
+    message::ToExecutor,
+};
 use kafka::snapshot::Snapshot;
 use mesos::{
     resource::{identity, reservation},
@@ -12,11 +15,12 @@ use mesos::{
         scheduler::{Call, call},
     },
 };
+use uuid::Uuid;
 
 use crate::{
     Scheduler,
     config::Settings,
-    event::{Batch, Effects, Event, Records, Timestamp, Write},
+    event::{Batch, Command, Effects, Event, Records, Ticket, Timestamp, Write},
     view::View,
 };
 
@@ -90,6 +94,19 @@ impl World {
 
     pub(super) fn status(&mut self, id: TaskId, state: TaskState) -> Effects {
         self.handle(Event::Update(Box::new(status(id, state))))
+    }
+
+    /// An executor's TASK_RUNNING, which says what runs (D31).
+    pub(super) fn runs(&mut self, id: TaskId, (config, generation): (Uuid, u64)) -> Effects {
+        let pairs = [("config_id", config.to_string()), ("generation", generation.to_string())];
+        let labels = pairs.map(|(key, value)| v1::Label { key: key.to_owned(), value: Some(value) });
+        let labels = Some(v1::Labels { labels: labels.into() });
+        self.handle(Event::Update(Box::new(v1::TaskStatus { labels, ..status(id, TaskState::TaskRunning) })))
+    }
+
+    /// An operator asks for a restart.
+    pub(super) fn ask_restart(&mut self, broker: u32, force: bool) -> Effects {
+        self.handle(Event::Command(Ticket(1), Command::Restart { broker: BrokerId(broker), force }))
     }
 
     /// The task of a broker.
@@ -179,6 +196,20 @@ pub(super) fn plenty() -> Vec<v1::Resource> {
 /// The calls of one type.
 pub(super) fn calls(effects: &Effects, r#type: call::Type) -> Vec<&Call> {
     effects.calls.iter().filter(|call| call.r#type() == r#type).collect()
+}
+
+/// The restarts asked for: the task, and what is to run.
+pub(super) fn restarts(effects: &Effects) -> Vec<(TaskId, (Uuid, u64))> {
+    let messages = calls(effects, call::Type::Message).into_iter().map(|call| call.message.as_ref().unwrap());
+    let restarts = messages.map(|message| {
+        let ToExecutor::Restart { task, contract } = serde_json::from_slice(&message.data).unwrap() else {
+            panic!("no restart")
+        };
+        assert_eq!(message.executor_id.value, task.to_string());
+        assert_eq!(message.agent_id.value, "A-1");
+        (task, (contract.config_id, contract.generation))
+    });
+    restarts.collect()
 }
 
 /// The operations of the one ACCEPT, if there is one.

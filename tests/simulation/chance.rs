@@ -21,6 +21,14 @@ pub struct Rates {
     pub cut_at_launch: u32,
     /// A task's start fails.
     pub start_fails: u32,
+    /// A restart in place is refused.
+    pub restart_refused: u32,
+    /// A MESSAGE gets lost, without a trace.
+    pub message_lost: u32,
+    /// A MESSAGE arrives twice, the second time late.
+    pub message_twice: u32,
+    /// Per executor: it is of a version that knows no restarts in place.
+    pub deaf: u32,
     /// The scheduler dies before it commits.
     pub crash_before_commit: u32,
     /// The scheduler dies between commit and calls.
@@ -46,6 +54,10 @@ impl Chance {
             update_late: rate(200),
             cut_at_launch: rate(300),
             start_fails: rate(200),
+            restart_refused: rate(200),
+            message_lost: rate(500),
+            message_twice: rate(300),
+            deaf: rate(300),
             crash_before_commit: rate(20),
             crash_after_commit: rate(40),
             crash_midway: rate(40),

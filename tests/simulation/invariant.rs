@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use api::ids::TaskId;
+use api::{
+    ids::{BrokerId, TaskId},
+    launch::LABEL_GENERATION,
+    message::ToExecutor,
+};
 use mesos::{
     resource::identity,
     v1::{
@@ -12,11 +16,13 @@ use mesos::{
     },
 };
 use scheduler::{
-    broker::{Broker, Condition, Hold, HomeId, is_terminal},
+    broker::{Broker, Condition, ConfigId, Hold, HomeId, is_terminal},
     event::Records,
     offer::pool::home_of,
-    record,
+    plan, record,
 };
+
+use uuid::Uuid;
 
 use crate::{node::Node, planted::Planted};
 
@@ -71,7 +77,13 @@ pub fn acknowledged_is_stored(
         (TaskState::TaskRunning, Condition::Starting) => false,
         _ => true,
     };
-    if fits {
+    let labels = status.labels.iter().flat_map(|labels| &labels.labels);
+    let generation =
+        labels.filter(|label| label.key == LABEL_GENERATION).find_map(|label| label.value.as_deref());
+    // D31: what the executor says of what runs is on record, while it does.
+    let known = task.condition.is_ended()
+        || generation.is_none_or(|generation| task.generation >= generation.parse().unwrap());
+    if fits && known {
         return Ok(());
     }
     Err(format!(
@@ -151,26 +163,46 @@ pub fn one_live_task(nodes: &[Node]) -> Check {
     }
 }
 
-/// At most one broker is down by our hand: a KILL of a broker's current task comes only while no other one is.
+/// The task whose broker a call takes down; of a restart also the generation that is to run.
+fn taken_down(call: &Call) -> Option<(TaskId, Option<u64>)> {
+    if let Some(kill) = &call.kill {
+        return Some((kill.task_id.value.parse().unwrap(), None));
+    }
+    match serde_json::from_slice(&call.message.as_ref()?.data).unwrap() {
+        ToExecutor::Restart { task, contract } => Some((task, Some(contract.generation))),
+        ToExecutor::IncidentStored { .. } => None,
+    }
+}
+
+/// At most one broker is down by our hand: a KILL of a broker's current task, or its restart, comes only while no other one
+/// is, unless an operator forced it. One that is nobody's, and takes nothing down, is killed without grace.
 pub fn one_down_by_our_hand(
     call: &Call,
     core: &scheduler::Scheduler,
-    serving: &BTreeSet<String>,
+    serving: &BTreeMap<String, u64>,
     down: &BTreeSet<u32>,
+    forced: &BTreeSet<u32>,
 ) -> Result<Option<u32>, String> {
-    if call.r#type() != call::Type::Kill {
+    let Some((id, generation)) = taken_down(call) else { return Ok(None) };
+    let current = core.state().stored.brokers.get(&id.broker).and_then(|broker| broker.task.as_ref());
+    let is_zombie = current.is_none_or(|task| task.id != id || task.condition.is_ended());
+    if call.kill.as_ref().is_some_and(|kill| kill.kill_policy.is_some() != is_zombie) {
+        return Err(format!("who is killed without grace is a zombie, and the other way round: {id}"));
+    }
+    if is_zombie {
         return Ok(None);
     }
-    let id: TaskId = call.kill.as_ref().unwrap().task_id.value.parse().unwrap();
-    let current = core.state().stored.brokers.get(&id.broker).and_then(|broker| broker.task.as_ref());
-    if current.is_none_or(|task| task.id != id) {
-        return Ok(None); // a zombie, which takes nothing down
-    }
-    if !is_asked_for(core, id) {
-        return Err(format!("a broker that runs what is wanted is left alone: KILL of {id}"));
+    if !is_asked_for(core, call, id) {
+        return Err(format!("a broker that runs what is wanted is left alone: {} of {id}", describe(call)));
     }
     // One that serves nobody takes nothing down; a first start has taken nothing away either.
-    if !serving.contains(&id.to_string()) {
+    let Some(runs) = serving.get(&id.to_string()) else { return Ok(None) };
+    // Nor does a restart that it has made already.
+    if generation.is_some_and(|generation| generation <= *runs) {
+        return Ok(None);
+    }
+    // That is the operator's hand.
+    if is_forced(core, id.broker.0, forced) {
         return Ok(None);
     }
     let other: Vec<_> = down.iter().filter(|broker| **broker != id.broker.0).collect();
@@ -180,12 +212,30 @@ pub fn one_down_by_our_hand(
     Err(format!("at most one broker is down by our hand: {} while {other:?} are", id.broker))
 }
 
-/// Whether the scheduler has a reason to stop this current task: it runs something else than the target.
-fn is_asked_for(core: &scheduler::Scheduler, id: TaskId) -> bool {
+/// Whether an operator, one of those who did, wants this broker's restart not to wait.
+pub fn is_forced(core: &scheduler::Scheduler, broker: u32, forced: &BTreeSet<u32>) -> bool {
+    forced.contains(&broker) && core.state().stored.brokers[&BrokerId(broker)].is_forced()
+}
+
+/// Whether the scheduler has a reason to take down this current task: it runs something else than is wanted.
+fn is_asked_for(core: &scheduler::Scheduler, call: &Call, id: TaskId) -> bool {
     let broker = &core.state().stored.brokers[&id.broker];
-    let stopping = broker.live_task().is_some_and(|task| task.stopping);
-    stopping && broker.task.as_ref().is_some_and(|task| task.config != core.state().stored.target)
-        || broker.task.as_ref().is_some_and(|task| task.condition.is_ended())
+    let Some(task) = broker.task.as_ref() else { return false };
+    let differs = task.config != core.state().stored.target || task.generation != broker.generation;
+    let decided = match call.r#type() {
+        call::Type::Kill => task.stopping,
+        _ => task.restart.as_ref().is_some_and(|restart| restart.generation == broker.generation),
+    };
+    differs && decided || task.condition.is_ended()
+}
+
+/// What runs is what is wanted, in truth: each broker's configuration and generation.
+pub fn runs_what_is_wanted(
+    broker: &Broker,
+    (config, generation): (Uuid, u64),
+    core: &scheduler::Scheduler,
+) -> bool {
+    generation == broker.generation && plan::is_target(core.state(), ConfigId(config))
 }
 
 /// A kept home never changes: its id is the same after each step.
@@ -234,6 +284,7 @@ pub fn describe(call: &Call) -> String {
             .map(|kill| &kill.task_id)
             .or(call.acknowledge.as_ref().map(|acknowledge| &acknowledge.task_id))
             .map(|id| format!(" {}", id.value))
+            .or(taken_down(call).map(|(id, _)| format!(" {id}")))
             .or(call.reconcile.as_ref().map(|reconcile| format!(" {} tasks", reconcile.tasks.len())));
         return format!("{kind}{}", about.unwrap_or_default());
     };

@@ -114,8 +114,9 @@ fn a_seed_fixes_everything() {
 #[test]
 fn planted_faults_are_found() {
     for planted in Planted::ALL {
-        let found = (0..300).find_map(|seed| run(seed, Some(planted)).violation);
-        let violation = found.unwrap_or_else(|| panic!("{planted:?} was not found in 300 seeds"));
+        let found = (0..300).find_map(|seed| run(seed, Some(planted)).violation.map(|found| (seed, found)));
+        let (seed, violation) = found.unwrap_or_else(|| panic!("{planted:?} was not found in 300 seeds"));
+        eprintln!("{planted:?}: seed {seed}: {violation}");
         assert!(
             planted.invariants().iter().any(|name| violation.starts_with(name)),
             "{planted:?} was found, but as {violation}"

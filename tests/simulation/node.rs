@@ -7,6 +7,7 @@ use local::{
     link::LinkId,
 };
 use mesos::v1;
+use uuid::Uuid;
 
 use crate::disk::Disk;
 
@@ -43,6 +44,12 @@ pub struct Executor {
     pub ending: bool,
     /// Whether a stop is under way.
     pub stopping: bool,
+    /// The configuration and the generation that run, or are about to.
+    pub runs: (Uuid, u64),
+    /// The newest generation that is prepared for.
+    pub staged: u64,
+    /// Whether it knows no MESSAGE.
+    pub deaf: bool,
 }
 
 impl Node {
@@ -88,6 +95,9 @@ impl Executor {
             serving: false,
             ending: false,
             stopping: false,
+            runs: (Uuid::nil(), 0),
+            staged: 0,
+            deaf: false,
         }
     }
 

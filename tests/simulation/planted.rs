@@ -14,15 +14,18 @@ pub enum Planted {
     RelaunchBeforeReconciliation,
     /// The record of a home let go is never written.
     LeakedClaim,
+    /// An operator's restart does not wait for the others, though nobody said that it need not.
+    UngatedRestart,
 }
 
 impl Planted {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::AcknowledgeBeforeStore,
         Self::AcceptBeforeStore,
         Self::DoubleLaunch,
         Self::RelaunchBeforeReconciliation,
         Self::LeakedClaim,
+        Self::UngatedRestart,
     ];
 
     /// By its name.
@@ -40,6 +43,9 @@ impl Planted {
             Self::AcceptBeforeStore => &["no call rests on an unstored write"],
             Self::DoubleLaunch | Self::RelaunchBeforeReconciliation => &["one live task per broker"],
             Self::LeakedClaim => &["no reservation leaks once converged"],
+            Self::UngatedRestart => {
+                &["at most one broker is down by our hand", "none is below min ISR by our hand"]
+            }
         }
     }
 }

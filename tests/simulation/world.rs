@@ -4,6 +4,7 @@ mod disasters;
 mod executors;
 mod machines;
 mod masters;
+mod restarts;
 mod shell;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use api::launch::LaunchContract;
 use local::{
     agent::{self, ContainerEvent},
     link::{LinkId, ToAgent, ToMaster},
@@ -53,7 +55,9 @@ enum Happening {
     ExecutorSubscribe(usize, String),
     ExecutorEvent(usize, String, agent::Ticket, Box<executor::Event>),
     ExecutorUpdate(usize, String, v1::TaskStatus),
-    ExecutorServes(usize, String),
+    /// Node, container, and the generation whose JVM it is.
+    ExecutorServes(usize, String, u64),
+    ExecutorRestarts(usize, String, Box<LaunchContract>),
     ExecutorEnds(usize, String, TaskState),
     ProcessStart,
     ProcessTick(u64),
@@ -119,8 +123,10 @@ pub struct World {
     updates: BTreeMap<Vec<u8>, v1::TaskStatus>,
     /// Volumes that a broker ever served from.
     served: BTreeSet<String>,
-    /// Brokers killed by us and not back.
+    /// Brokers killed or restarted by us and not back.
     down: BTreeSet<u32>,
+    /// Brokers that an operator once wanted restarted at once.
+    forced: BTreeSet<u32>,
     faulty: bool,
     violation: Option<String>,
     trace: Vec<String>,
@@ -132,6 +138,11 @@ impl World {
     /// The world of a seed.
     pub fn new(seed: u64, planted: Option<Planted>) -> Self {
         let mut chance = Chance::new(seed);
+        if planted == Some(Planted::LeakedClaim) {
+            // A claim is let go in few runs; here in most.
+            chance.rates.cut_at_launch = 300;
+            chance.rates.crash_after_commit = 40;
+        }
         let machines = 1 + chance.pick(4);
         let placement = if machines >= 3 && chance.happens(500) { "NODE" } else { "ANY" };
         let brokers = u32::try_from(1 + chance.pick(3)).unwrap();
@@ -152,6 +163,7 @@ impl World {
             updates: BTreeMap::new(),
             served: BTreeSet::new(),
             down: BTreeSet::new(),
+            forced: BTreeSet::new(),
             faulty: true,
             violation: None,
             trace: Vec::new(),
@@ -269,7 +281,11 @@ impl World {
         let truth = state.stored.brokers.values().all(|broker| {
             let task = broker.task.as_ref().map(|task| task.id.to_string());
             let executors = self.nodes.iter().flat_map(|node| node.executors.values());
-            executors.filter(|executor| executor.serving).any(|e| e.task_id() == task.as_deref())
+            let mut serving = executors.filter(|executor| executor.serving);
+            serving.any(|executor| {
+                executor.task_id() == task.as_deref()
+                    && invariant::runs_what_is_wanted(broker, executor.runs, core)
+            })
         });
         idle && truth && core.view(Timestamp(self.now)).plan.status == api::rest::Status::Complete
     }
@@ -308,7 +324,12 @@ impl World {
                 self.executor_takes(node, &container, stream, *event);
             }
             Happening::ExecutorUpdate(node, container, status) => self.send_update(node, &container, status),
-            Happening::ExecutorServes(node, container) => self.serve(node, &container),
+            Happening::ExecutorServes(node, container, generation) => {
+                self.serve(node, &container, generation);
+            }
+            Happening::ExecutorRestarts(node, container, contract) => {
+                self.restart_executor(node, &container, &contract);
+            }
             Happening::ExecutorEnds(node, container, state) => self.end_task(node, &container, state),
             Happening::ProcessStart => self.start_process(),
             Happening::ProcessTick(life) => {

@@ -19,9 +19,9 @@ pub struct BrokerList {
 pub struct Broker {
     /// The agent that holds its data, once there is one.
     pub agent: Option<Agent>,
-    /// The configuration that its task runs.
+    /// The configuration that its task runs, by its executor's last word.
     pub config_id: Option<Uuid>,
-    /// How often the operator asked for a restart.
+    /// The generation that is to run: each restart in place has the next one (D31).
     pub generation: u64,
     /// The last verdict of its health check (S-081).
     pub health: BrokerHealth,

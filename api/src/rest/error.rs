@@ -58,6 +58,8 @@ codes! {
     RequestTooLarge = 413,
     /// A fault of ours; the log has it under the request id.
     InternalError = 500,
+    /// What is asked for is part of the API, but this version cannot do it yet.
+    NotSupported = 501,
     /// Kafka refused the request for a reason of its own, given in the message.
     KafkaRefused = 502,
     /// No broker, or no ZooKeeper, could be reached. `Retry-After` says when to ask again.

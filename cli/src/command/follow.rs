@@ -1,4 +1,4 @@
-//! `plan show --wait`: asks for the plan until it is Complete, and says on stderr what changes meanwhile.
+//! `plan show --wait` and `broker restart --wait`: asks until all is done, and says on stderr what changes meanwhile.
 
 use std::{
     collections::BTreeMap,
@@ -8,6 +8,7 @@ use std::{
 
 use api::{
     client::{Answer, Error},
+    ids::BrokerId,
     rest::{self, Status},
 };
 use tokio::time::{Instant, sleep, timeout};
@@ -41,30 +42,80 @@ pub(super) async fn until_complete(
 }
 
 async fn follow(scheduler: &Scheduler, progress: &mut Progress) -> Result<Answer<rest::Plan>, Failure> {
-    let mut away_since = None;
+    let mut patience = Patience::default();
     loop {
-        match scheduler.client.plan().await {
+        if let Some(answer) = patience.answered(scheduler, scheduler.client.plan().await)? {
+            say(&progress.lines(&answer.body));
+            match answer.body.status {
+                Status::Complete => return Ok(answer),
+                Status::Error => return Err(Failure::Plan(refused(&answer.body))),
+                Status::Pending | Status::InProgress | Status::Waiting => {}
+            }
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Returns once a broker that was asked to restart waits for nothing any more: it runs what is wanted, in sync.
+pub(super) async fn until_restarted(
+    scheduler: &Scheduler,
+    id: BrokerId,
+    within: Option<Duration>,
+) -> Result<(), Failure> {
+    let mut said = String::new();
+    let following = restarted(scheduler, id, &mut said);
+    let Some(within) = within else { return following.await };
+    match timeout(within, following).await {
+        Ok(result) => result,
+        Err(_) => Err(Failure::Plan(format!("broker {id} is not back after {} s: {said}", within.as_secs()))),
+    }
+}
+
+async fn restarted(scheduler: &Scheduler, id: BrokerId, said: &mut String) -> Result<(), Failure> {
+    let mut patience = Patience::default();
+    loop {
+        if let Some(answer) = patience.answered(scheduler, scheduler.client.broker(id).await)? {
+            let Some(wait) = answer.body.waiting else {
+                say(&[format!("broker-{id}: serving and in sync")]);
+                return Ok(());
+            };
+            if *said != wait.message {
+                say(&[format!("broker-{id}: {}", wait.message)]);
+                *said = wait.message;
+            }
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// How long the scheduler has been away.
+#[derive(Debug, Default)]
+struct Patience(Option<Instant>);
+
+impl Patience {
+    /// The answer, or none from a scheduler that restarts and has not been away for too long.
+    fn answered<T>(
+        &mut self,
+        scheduler: &Scheduler,
+        answer: Result<Answer<T>, Error>,
+    ) -> Result<Option<Answer<T>>, Failure> {
+        match answer {
             Ok(answer) => {
-                away_since = None;
-                say(&progress.lines(&answer.body));
-                match answer.body.status {
-                    Status::Complete => return Ok(answer),
-                    Status::Error => return Err(Failure::Plan(refused(&answer.body))),
-                    Status::Pending | Status::InProgress | Status::Waiting => {}
-                }
+                self.0 = None;
+                Ok(Some(answer))
             }
             Err(error) if is_passing(&error) => {
-                let since = *away_since.get_or_insert_with(|| {
+                let since = *self.0.get_or_insert_with(|| {
                     say(&[format!("the scheduler does not answer, waiting for it: {error}")]);
                     Instant::now()
                 });
                 if since.elapsed() > PATIENCE {
                     return Err(Failure::request(error, &scheduler.address));
                 }
+                Ok(None)
             }
-            Err(error) => return Err(Failure::request(error, &scheduler.address)),
+            Err(error) => Err(Failure::request(error, &scheduler.address)),
         }
-        sleep(PAUSE).await;
     }
 }
 

@@ -7,7 +7,7 @@ use mesos::v1::scheduler::{Call, call::Type};
 use super::*;
 use crate::{
     config::Settings,
-    event::{Batch, Write},
+    event::{Batch, Command, Write},
     shell::store::memory::MemoryStore,
 };
 
@@ -154,6 +154,19 @@ async fn each_turn_shows_its_view_and_commits_only_what_changed() {
     rig.cycle.turn(Input::Event(Event::Tick)).await.unwrap();
     assert_eq!(rig.shown.borrow().not_registered.as_deref(), Some("Tick"));
     assert_eq!(rig.store.commits(), 0);
+}
+
+/// Whoever asked is answered once what was decided is stored, and can be seen.
+#[tokio::test(start_paused = true)]
+async fn an_operator_is_answered_last() {
+    let mut rig =
+        rig([Effects { replies: vec![(Ticket(0), Reply::NoSuchBroker)], ..effects("a", Type::Revive) }]);
+    let (answer, mut answered) = oneshot::channel();
+    let command = Command::Restart { broker: api::ids::BrokerId(1), force: false };
+    rig.cycle.turn(Input::Command(command, answer)).await.unwrap();
+    assert_eq!(answered.try_recv(), Ok(Reply::NoSuchBroker));
+    assert_eq!(rig.store.commits(), 1);
+    assert!(rig.shown.borrow().not_registered.as_ref().unwrap().contains("Restart"));
 }
 
 async fn ended_by(

@@ -1,16 +1,19 @@
-//! `GET /v1/brokers`, `GET /v1/brokers/{id}` (S-098, D4) and `GET /v1/brokers/{id}/incidents` (D45).
+//! `GET /v1/brokers`, `GET` and `PUT /v1/brokers/{id}` (S-098, S-099, D4) and `GET /v1/brokers/{id}/incidents` (D45).
 
 use api::{
-    ids::BrokerId,
+    ids::{BrokerId, TaskId},
     rest::{self, ErrorCode},
 };
 use axum::{
     Json,
-    extract::{Path, State, rejection::PathRejection},
+    extract::{Path, RawQuery, State, rejection::PathRejection},
 };
 
-use super::{ApiError, App};
-use crate::view::View;
+use super::{ApiError, App, query};
+use crate::{
+    event::{Command, Reply},
+    view::View,
+};
 
 pub(super) async fn list(State(app): State<App>) -> Result<Json<rest::BrokerList>, ApiError> {
     let view = app.registered()?;
@@ -36,6 +39,33 @@ pub(super) async fn incidents(
     let view = app.registered()?;
     let found = view.incidents.get(&id).ok_or_else(|| unknown(id, &view))?;
     Ok(Json(rest::IncidentList { incidents: found.iter().map(|incident| (**incident).clone()).collect() }))
+}
+
+/// Restarts the broker in place, at once or when that hurts nobody; answers its task (S-099, D15, D26).
+pub(super) async fn restart(
+    State(app): State<App>,
+    id: Result<Path<String>, PathRejection>,
+    RawQuery(text): RawQuery,
+) -> Result<Json<Vec<TaskId>>, ApiError> {
+    let broker = read(id)?;
+    let mut errors = Vec::new();
+    let given = query::pairs(&text.unwrap_or_default(), &["force", "replace"], &mut errors)?;
+    let [force, replace] = ["force", "replace"].map(|key| query::flag(&given, key, &mut errors));
+    if !errors.is_empty() {
+        return Err(ApiError::parameter(errors.join("; ")));
+    }
+    let view = app.registered()?;
+    if replace {
+        let message = format!(
+            "broker {broker} is left alone: this version cannot replace a broker yet, only restart it in place, \
+             without replace=true"
+        );
+        return Err(ApiError::new(ErrorCode::NotSupported, message));
+    }
+    match app.command(Command::Restart { broker, force }).await? {
+        Reply::Restarting(task) => Ok(Json(task.into_iter().collect())),
+        Reply::NoSuchBroker => Err(unknown(broker, &view)),
+    }
 }
 
 fn read(id: Result<Path<String>, PathRejection>) -> Result<BrokerId, ApiError> {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::*;
 
+mod command;
 mod read;
 mod topics;
 
@@ -55,7 +56,7 @@ async fn get_of(view: &View, path: &str) -> Answer {
 
 fn app(view: &View, topics: Arc<dyn Topics>) -> App {
     // The receiver keeps the last value when its sender is gone.
-    App::new(watch::channel(Arc::new(view.clone())).1, topics, Clock::start())
+    App::new(watch::channel(Arc::new(view.clone())).1, topics, mpsc::channel(1).0, Clock::start())
 }
 
 fn broker(id: u32) -> rest::Broker {

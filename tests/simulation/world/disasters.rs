@@ -7,7 +7,7 @@ use super::{Happening, World};
 impl World {
     pub(super) fn disaster(&mut self) {
         let node = self.chance.pick(self.nodes.len());
-        match self.chance.pick(10) {
+        match self.chance.pick(12) {
             9 => {
                 let millis = self.chance.millis(1000, 150_000);
                 self.note(&format!("link of agent {node} falls silent for {millis} ms, then breaks"));
@@ -49,6 +49,7 @@ impl World {
             }
             7 if self.process.core.is_some() => self.crash("killed"),
             8 if self.process.core.is_some() => self.reconfigure(),
+            10 | 11 => self.operator_restarts(),
             _ => {}
         }
     }
@@ -56,9 +57,14 @@ impl World {
     /// Somebody edits the environment, and the scheduler is started again with it.
     pub(super) fn reconfigure(&mut self) {
         let environment = &mut self.process.environment;
-        if self.chance.happens(500) {
+        let kind = self.chance.pick(5);
+        if kind < 2 {
             let hours = self.chance.pick(5) + 100;
             environment.insert("KAFKA_OVERRIDE_LOG_RETENTION_HOURS".to_owned(), hours.to_string());
+        } else if kind == 2 {
+            // What only another task takes over.
+            let seconds = self.chance.pick(3) + 30;
+            environment.insert("BROKER_KILL_GRACE_SEC".to_owned(), seconds.to_string());
         } else {
             let count = environment["BROKER_COUNT"].parse::<usize>().unwrap();
             let room = if environment["PLACEMENT_STRATEGY"] == "NODE" { self.nodes.len() } else { 5 };

@@ -1,9 +1,10 @@
 //! Executors: what they do with events, and what they say.
 
+use api::launch::LaunchContract;
 use local::agent::{self, ContainerEvent};
 use mesos::v1::{self, TaskState, executor};
 
-use super::{Happening, World};
+use super::{Happening, World, restarts};
 use crate::{invariant, node::Executor};
 
 impl World {
@@ -12,7 +13,9 @@ impl World {
         if !self.nodes[node].disk.is_running(&container) {
             return;
         }
-        self.nodes[node].executors.insert(container.clone(), Executor::new(run));
+        let deaf = self.happens(|rates| rates.deaf);
+        let executor = Executor { deaf, ..Executor::new(run) };
+        self.nodes[node].executors.insert(container.clone(), executor);
         self.after(0, Happening::Container(node, container.clone(), ContainerEvent::Launched { pid: 1 }));
         let delay = self.chance.millis(1, 500);
         self.after(delay, Happening::ExecutorSubscribe(node, container));
@@ -56,19 +59,17 @@ impl World {
         match event.r#type() {
             Type::Launch => {
                 let task = event.launch.unwrap().task;
+                let contract: LaunchContract = serde_json::from_slice(task.data()).unwrap();
+                executor.runs = (contract.config_id, contract.generation);
+                executor.staged = contract.generation;
                 executor.task = Some(task);
                 executor.task_unacknowledged = true;
                 let check = invariant::one_live_task(&self.nodes);
                 self.check(check);
                 self.update(node, container, TaskState::TaskStarting);
-                let delay = self.chance.millis(100, 5000);
-                let happening = if self.happens(|rates| rates.start_fails) {
-                    Happening::ExecutorEnds(node, container.to_owned(), TaskState::TaskFailed)
-                } else {
-                    Happening::ExecutorServes(node, container.to_owned())
-                };
-                self.after(delay, happening);
+                self.start_jvm(node, container, contract.generation);
             }
+            Type::Message => self.executor_hears(node, container, &event.message.unwrap().data),
             Type::Kill if !executor.stopping && executor.task.is_some() => {
                 executor.stopping = true;
                 self.update(node, container, TaskState::TaskKilling);
@@ -98,9 +99,20 @@ impl World {
         }
     }
 
-    pub(super) fn serve(&mut self, node: usize, container: &str) {
+    /// A JVM of this generation is started; it serves after a while, if all goes well.
+    pub(super) fn start_jvm(&mut self, node: usize, container: &str, generation: u64) {
+        let delay = self.chance.millis(100, 5000);
+        let happening = if self.happens(|rates| rates.start_fails) {
+            Happening::ExecutorEnds(node, container.to_owned(), TaskState::TaskFailed)
+        } else {
+            Happening::ExecutorServes(node, container.to_owned(), generation)
+        };
+        self.after(delay, happening);
+    }
+
+    pub(super) fn serve(&mut self, node: usize, container: &str, generation: u64) {
         let Some(executor) = self.nodes[node].executors.get_mut(container) else { return };
-        if executor.ending || executor.stopping {
+        if executor.ending || executor.stopping || executor.runs.1 != generation {
             return;
         }
         executor.serving = true;
@@ -140,6 +152,7 @@ impl World {
             source: Some(v1::task_status::Source::Executor.into()),
             executor_id: Some(v1::ExecutorId { value: executor.run.executor_id.clone() }),
             uuid: Some(uuid.as_bytes().to_vec()),
+            labels: (state == TaskState::TaskRunning).then(|| restarts::labels(executor.runs)),
             ..Default::default()
         };
         let line = format!("executor on agent {node}: {} is {}", task.task_id.value, state.as_str_name());

@@ -1,13 +1,13 @@
 //! The scheduler: its events, its effects as the shell carries them out, and its deaths.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use local::master::{self, StreamId};
 use mesos::v1::{self, TaskState, scheduler as wire};
 use scheduler::event::{Event, Timestamp, Write};
 
 use super::{Happening, World, launched_on};
-use crate::{invariant, node::Executor, planted::Planted};
+use crate::{invariant, planted::Planted};
 
 impl World {
     pub(super) fn start_process(&mut self) {
@@ -66,6 +66,11 @@ impl World {
                 self.note(&format!("update: {} is {}", status.task_id.value, status.state().as_str_name()));
                 self.core_takes(Event::Update(Box::new(status)));
             }
+            Type::Message => {
+                let said = serde_json::from_slice(&event.message.unwrap().data).unwrap();
+                self.note(&format!("message: {said:?}"));
+                self.core_takes(Event::Message(Box::new(said)));
+            }
             Type::Error => {
                 let message = event.error.unwrap().message;
                 self.check(Err(format!("the framework is never given up: {message}")));
@@ -102,6 +107,7 @@ impl World {
             Event::Offers(offers) => offers.iter().map(|offer| offer.id.value.clone()).collect(),
             _ => Vec::new(),
         };
+        let asked = matches!(event, Event::Command(..));
         let now = Timestamp(self.now);
         let Some(core) = &mut self.process.core else { return };
         let before = invariant::kept_homes(core);
@@ -113,6 +119,9 @@ impl World {
         }
         let check = invariant::offers_are_answered(&offers, &effects.calls);
         self.check(check);
+        if effects.replies.len() != usize::from(asked) {
+            self.check(Err(format!("each operator is answered once: {:?}", effects.replies)));
+        }
         let early: Vec<wire::Call>;
         (early, effects.calls) =
             std::mem::take(&mut effects.calls).into_iter().partition(|call| match self.planted {
@@ -161,7 +170,7 @@ impl World {
             invariant::acknowledged_is_stored(store, &call, &self.updates),
             invariant::destroyed_held_nothing(&call, &self.served),
         ];
-        let down = invariant::one_down_by_our_hand(&call, core, &self.serving(), &self.down);
+        let down = invariant::one_down_by_our_hand(&call, core, &self.serving(), &self.down, &self.forced);
         call.framework_id = core.state().stored.framework_id.clone().map(|value| v1::FrameworkId { value });
         for check in checks {
             self.check(check);
@@ -171,7 +180,9 @@ impl World {
                 self.down.insert(broker);
                 let since = self.now.saturating_sub(scheduler::roll::MAX_AGE_MS);
                 if !self.kafka.may_stop(broker, since) {
-                    self.check(Err(format!("none is below min ISR by our hand: KILL of broker {broker}")));
+                    self.check(Err(format!(
+                        "none is below min ISR by our hand: broker {broker} is taken down"
+                    )));
                 }
             }
             Ok(None) => {}
@@ -182,7 +193,15 @@ impl World {
         }
         self.note(&format!("call: {}", invariant::describe(&call)));
         let launches = call.accept.as_ref().is_some_and(|a| a.operations.iter().any(|o| o.launch.is_some()));
+        let message = call.message.is_some();
+        if message && self.happens(|rates| rates.message_lost) {
+            return self.note("  (lost on the way)");
+        }
         if let Some(stream) = self.process.stream.clone().filter(|_| !self.process.calls_die) {
+            if message && self.happens(|rates| rates.message_twice) {
+                let later = self.chance.millis(0, 10_000);
+                self.after(later, Happening::Call(stream.clone(), Box::new(call.clone())));
+            }
             let lost = self.happens(|rates| rates.call_lost);
             // A call without an answer ends its subscription, whether it arrived or not: an offer that nobody
             // answered would be held for ever. All calls after it die with the subscription.
@@ -235,9 +254,9 @@ impl World {
         }
     }
 
-    /// The tasks whose brokers truly serve.
-    pub(super) fn serving(&self) -> BTreeSet<String> {
+    /// The tasks whose brokers truly serve, and the generation that does.
+    pub(super) fn serving(&self) -> BTreeMap<String, u64> {
         let executors = self.nodes.iter().flat_map(|node| node.executors.values()).filter(|e| e.serving);
-        executors.filter_map(Executor::task_id).map(str::to_owned).collect()
+        executors.filter_map(|executor| Some((executor.task_id()?.to_owned(), executor.runs.1))).collect()
     }
 }

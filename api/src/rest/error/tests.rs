@@ -38,6 +38,7 @@ fn codes() {
         409 TopicAlreadyExists
         413 RequestTooLarge
         500 InternalError
+        501 NotSupported
         502 KafkaRefused
         503 KafkaUnavailable
         503 NotRegistered

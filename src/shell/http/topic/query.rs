@@ -1,15 +1,10 @@
 //! The parameters of `POST /v1/topics` (S-104): all that is wrong with them is said at once.
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    fmt::Display,
-    str::FromStr,
-};
+use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
-use axum::{extract::Query, http::Uri};
 use kafka::topic::{MAX_PARTITIONS, NewTopic, TopicName};
 
-use super::ApiError;
+use super::{super::query::pairs, ApiError};
 
 /// Highest replication factor that Kafka's protocol can carry.
 const MAX_REPLICATION: u16 = i16::MAX.unsigned_abs();
@@ -18,7 +13,7 @@ const KNOWN: [&str; 3] = ["name", "partitions", "replication"];
 /// The topic that a query string asks for.
 pub(super) fn new_topic(query: &str) -> Result<NewTopic, ApiError> {
     let mut errors = Vec::new();
-    let given = pairs(query, &mut errors)?;
+    let given = pairs(query, &KNOWN, &mut errors)?;
     let name = match given.get("name") {
         Some(text) => text.parse::<TopicName>().map_err(|error| errors.push(error.to_string())).ok(),
         None => {
@@ -32,30 +27,6 @@ pub(super) fn new_topic(query: &str) -> Result<NewTopic, ApiError> {
         Some(name) if errors.is_empty() => Ok(NewTopic { partitions, replication, ..NewTopic::new(name) }),
         _ => Err(ApiError::parameter(errors.join("; "))),
     }
-}
-
-fn pairs(query: &str, errors: &mut Vec<String>) -> Result<BTreeMap<String, String>, ApiError> {
-    let unreadable =
-        |reason: String| ApiError::parameter(format!("the query string cannot be read: {reason}"));
-    let uri: Uri = format!("/?{query}").parse().map_err(|error| unreadable(format!("{error}")))?;
-    let Query(list) = Query::<Vec<(String, String)>>::try_from_uri(&uri)
-        .map_err(|rejection| unreadable(rejection.body_text()))?;
-    let mut given = BTreeMap::new();
-    for (key, value) in list {
-        if !KNOWN.contains(&key.as_str()) {
-            errors.push(format!("there is no parameter {key:?}; there are {}", KNOWN.join(", ")));
-            continue;
-        }
-        match given.entry(key) {
-            Entry::Vacant(entry) => {
-                entry.insert(value);
-            }
-            Entry::Occupied(entry) => {
-                errors.push(format!("the parameter {} is given more than once", entry.key()));
-            }
-        }
-    }
-    Ok(given)
 }
 
 fn number<T>(given: &BTreeMap<String, String>, key: &str, most: T, errors: &mut Vec<String>) -> Option<T>
