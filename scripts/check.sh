@@ -8,7 +8,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-scripts/install.sh
+scripts/install.sh --tests
 if [[ -f ~/.cargo/env ]]; then . ~/.cargo/env; fi
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
 log=${CARGO_TARGET_DIR:-$root/target}/check-test.log
@@ -37,6 +37,8 @@ step clippy cargo clippy --locked --workspace --all-targets --quiet -- -D warnin
 step docs env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
 step members members
 for version in 3.9.2 2.8.2; do step kafka scripts/fetch-kafka.sh "$version"; done
+step statsd scripts/fetch-statsd.sh
+step jolokia scripts/fetch-jolokia.sh
 step build cargo build --locked --workspace --bins --quiet
 step tests tests
 step conformance scripts/conformance.sh

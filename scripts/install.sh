@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs what building, running and testing needs and this machine has not: a C toolchain, Java, Maven, Python, ps, Rust.
+# Installs what building and running needs and this machine has not: a C toolchain, Java, Maven, Python, ps, Rust.
 # Says what it installs and how; does nothing, and needs no network and no root, where everything is there.
 #
-#   scripts/install.sh
+#   scripts/install.sh [--tests]     --tests: also the receivers that tests send to: Node with npm, and collectd
 set -euo pipefail
 
 say() { echo "install: $*" >&2; }
@@ -28,6 +28,11 @@ has python3 || missing+=(python3)
 has ps || missing+=(procps)
 has_java || missing+=(java)
 has_cargo || missing+=(rust)
+if [[ ${1-} == --tests ]]; then
+  has node || missing+=(nodejs)
+  has npm || missing+=(npm)
+  has collectd || [[ -x /usr/sbin/collectd ]] || missing+=(collectd-core)
+fi
 ((${#missing[@]})) || exit 0
 
 say "missing: ${missing[*]}"

@@ -208,6 +208,9 @@ impl Shell {
             // Ends them all.
             Effect::Rest => self.watchers = JoinSet::new(),
             Effect::Signal(signal) => {
+                if signal == Signal::Term {
+                    self.metrics.last_look().await;
+                }
                 if let Some(family) = &self.family {
                     let signal = if signal == Signal::Term { Number::SIGTERM } else { Number::SIGKILL };
                     info!(%signal, "signalling the broker's process group");

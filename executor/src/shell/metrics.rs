@@ -28,7 +28,7 @@ use axum::{
 use nix::unistd::Pid;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 use tracing::warn;
 
@@ -44,6 +44,9 @@ use crate::{
 const INTERVAL: Duration = Duration::from_secs(10);
 /// While the broker stops: what it still does is not to be missed.
 const STOPPING: Duration = Duration::from_secs(1);
+
+/// Longest a stop waits for a last look at the JVM.
+const LAST_LOOK: Duration = Duration::from_millis(250);
 
 /// What is measured and where it goes; a restart in place may bring another.
 #[derive(Clone, Debug)]
@@ -71,6 +74,7 @@ impl Settings {
             let host = given("STATSD_UDP_HOST")?;
             Some(format!("{}:{}", bracketed(host), given("STATSD_UDP_PORT").map_or("8125", String::as_str)))
         });
+        // For tests only, which cannot wait that long.
         let interval = given("KAFKA_EXECUTOR_METRICS_INTERVAL_MS").and_then(|millis| millis.parse().ok());
         Self {
             identity: Identity::new(contract),
@@ -90,6 +94,8 @@ struct Facts {
     running: Option<Running>,
     /// JVMs started so far.
     starts: u64,
+    /// Last looks asked for so far.
+    looks: u64,
 }
 
 /// A JVM that runs.
@@ -108,7 +114,14 @@ pub(super) struct Metrics {
     shown: watch::Receiver<Option<Shown>>,
 }
 
-type Shown = (Instant, Arc<Picture>);
+/// What the last round found.
+#[derive(Clone)]
+struct Shown {
+    at: Instant,
+    picture: Arc<Picture>,
+    /// Of [`Facts::looks`], those before it.
+    looks: u64,
+}
 
 impl Metrics {
     /// Both ends; the future ends with its handle, or never.
@@ -148,6 +161,22 @@ impl Metrics {
         });
     }
 
+    /// Reads the JVM's own counters once more, before it is asked to stop: its agent goes first then, and with it what
+    /// the broker did since the last round. Takes some ten milliseconds, and [`LAST_LOOK`] at most.
+    pub(super) async fn last_look(&self) {
+        if self.facts.borrow().running.as_ref().is_none_or(|running| running.access.is_none()) {
+            return;
+        }
+        let mut looks = 0;
+        self.facts.send_modify(|facts| {
+            facts.looks += 1;
+            looks = facts.looks;
+        });
+        let mut shown = self.shown.clone();
+        let looked = shown.wait_for(|shown| shown.as_ref().is_some_and(|shown| shown.looks >= looks));
+        let _late_or_gone = timeout(LAST_LOOK, looked).await;
+    }
+
     /// It has ended.
     pub(super) fn ended(&self) {
         self.facts.send_modify(|facts| facts.running = None);
@@ -184,10 +213,10 @@ async fn run(
     let mut round = Round::new(settings, receiver::system());
     loop {
         let (seen, looked) = (facts.borrow_and_update().clone(), view.borrow_and_update().clone());
-        let stopping = looked.state == "stopping";
+        let (stopping, looks) = (stops(&looked), seen.looks);
         let picture = round.go(seen, looked).await;
         let now = Instant::now();
-        show.send_replace(Some((now, Arc::new(picture))));
+        show.send_replace(Some(Shown { at: now, picture: Arc::new(picture), looks }));
         let due = now + if stopping { round.interval().min(STOPPING) } else { round.interval() };
         loop {
             tokio::select! {
@@ -202,7 +231,7 @@ async fn run(
                         return;
                     }
                     let looked = view.borrow_and_update().clone();
-                    let begins = looked.state == "stopping" && !stopping;
+                    let begins = stops(&looked) && !stopping;
                     round.checked(&looked);
                     if begins {
                         break;
@@ -211,6 +240,11 @@ async fn run(
             }
         }
     }
+}
+
+/// Whether the broker is on its way down, for good or to come back.
+fn stops(view: &View) -> bool {
+    matches!(view.state, "stopping" | "restarting")
 }
 
 #[derive(serde::Deserialize)]
@@ -223,7 +257,7 @@ async fn show(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Response {
-    let Some((at, picture)) = shown.borrow().clone() else {
+    let Some(Shown { at, picture, .. }) = shown.borrow().clone() else {
         return (hyper::StatusCode::SERVICE_UNAVAILABLE, "nothing is measured yet\n").into_response();
     };
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -25,6 +25,8 @@ use crate::wait_for;
 /// A sandbox, and the executor in it once started.
 pub(crate) struct Executor {
     pub(crate) sandbox: tempfile::TempDir,
+    /// Variables beside the agent's.
+    more: Vec<(String, String)>,
     child: Option<Child>,
 }
 
@@ -110,7 +112,7 @@ impl Executor {
     pub(crate) fn new() -> Self {
         let sandbox = tempfile::tempdir().unwrap();
         fs::create_dir(sandbox.path().join("data")).unwrap();
-        Self { sandbox, child: None }
+        Self { sandbox, more: Vec::new(), child: None }
     }
 
     /// One with a Kafka in name, and a `java` that is this shell script.
@@ -169,6 +171,11 @@ impl Executor {
         self.start_as(&[env!("CARGO_BIN_EXE_kafka-executor")], environment);
     }
 
+    /// A variable that it is started with, beside the agent's.
+    pub(crate) fn also(&mut self, name: &str, value: &str) {
+        self.more.push((name.to_owned(), value.to_owned()));
+    }
+
     fn start_as(&mut self, program: &[&str], environment: &[(&str, &str)]) {
         let output = |name| File::create(self.path(name)).unwrap();
         let child = Command::new(program[0])
@@ -178,6 +185,7 @@ impl Executor {
             .env("MESOS_SANDBOX", self.sandbox.path())
             .env("RUST_LOG", "debug,hyper=info,h2=info")
             .envs(environment.iter().copied())
+            .envs(self.more.iter().cloned())
             .current_dir(&self.sandbox)
             .stdin(Stdio::null())
             .stdout(output("stdout"))

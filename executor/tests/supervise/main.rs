@@ -12,6 +12,7 @@ mod forensics;
 mod kafka;
 mod launch;
 mod life;
+mod metrics;
 mod misbehave;
 mod restart;
 mod zookeeper;

@@ -20,7 +20,7 @@ const TASK: &str = "broker-1__00000000-0000-0000-0000-000000000009";
 const JVM: &str = "trap 'echo asked >> life; until [ -e go ]; do sleep 0.02; done; exit 143' TERM\n\
                    echo \"$$ $(grep retention server.properties)\" >> life\nwhile :; do sleep 0.05; done";
 
-fn restart(contract: &LaunchContract, hours: u32) -> (LaunchContract, ToExecutor) {
+pub(crate) fn restart(contract: &LaunchContract, hours: u32) -> (LaunchContract, ToExecutor) {
     let properties = [("log.retention.hours".to_owned(), hours.to_string())].into();
     let layers = vec![Layer { name: "KAFKA_OVERRIDE".to_owned(), properties }];
     let generation = u64::from(hours);

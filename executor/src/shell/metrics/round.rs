@@ -29,7 +29,7 @@ use crate::metrics::{
 
 /// Shown in the broker's own logs.
 const CLIENT_ID: &str = "kafka-executor-metrics";
-/// Between two looks at all partitions: a large cluster has many.
+/// Between two looks at all partitions: a large cluster has many. Sooner while the JVM is young and gets more and more.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(60);
 /// Longest such a look takes.
 const PARTITIONS_LIMIT: Duration = Duration::from_secs(2);
@@ -43,13 +43,15 @@ pub(super) struct Round {
     began: Instant,
     /// JVMs seen.
     starts: u64,
-    jvm: Option<Jvm>,
+    /// With when it was first seen.
+    jvm: Option<(Instant, Jvm)>,
     counters: Counters,
     growth: Growth,
     checks: Timed,
     /// Checks seen, and how long the latest took.
     seen: (u64, u64),
     times: VecDeque<f64>,
+    /// As last found, and when they are to be looked at again.
     partitions: Option<(Instant, Result<Partitions, String>)>,
     receiver: Option<Receiver>,
     buffer: Buffer,
@@ -110,7 +112,7 @@ impl Round {
         gauges.set(Metric::HealthFailures, f64::from(view.failures()));
         let running = facts.running.is_some();
         gauges.set(Metric::JvmUp, f64::from(u8::from(running)));
-        if let Some(jvm) = &mut self.jvm {
+        if let Some((_, jvm)) = &mut self.jvm {
             let (buffer, counters) = (&mut self.buffer, &mut self.counters);
             if jvm.process(buffer, &mut gauges, counters).is_some()
                 && let Err(why) = jvm.perfdata(buffer, &mut gauges, counters)
@@ -165,7 +167,8 @@ impl Round {
         }
         match &facts.running {
             Some(running) if self.jvm.is_none() => {
-                self.jvm = Some(Jvm::new(running.pid, running.forked, &running.options));
+                let jvm = Jvm::new(running.pid, running.forked, &running.options);
+                self.jvm = Some((Instant::now(), jvm));
             }
             Some(_) => {}
             None => {
@@ -206,7 +209,8 @@ impl Round {
 
     /// Of a broker that `serves`; as they were a minute ago at most.
     async fn partitions(&mut self, serves: bool) -> Option<Result<Partitions, String>> {
-        let fresh = self.partitions.as_ref().is_some_and(|(at, _)| at.elapsed() < PARTITIONS_EVERY);
+        let now = Instant::now();
+        let fresh = self.partitions.as_ref().is_some_and(|(due, _)| now < *due);
         if serves && !fresh {
             let ask = async {
                 let mut connection =
@@ -214,7 +218,9 @@ impl Round {
                 connection.metadata(Topics::All).await
             };
             let found = ask.await.map(|metadata| Partitions::of(self.settings.identity.broker, &metadata));
-            self.partitions = Some((Instant::now(), found.map_err(|error| chain(&error))));
+            let age = self.jvm.as_ref().map_or(PARTITIONS_EVERY, |(since, _)| now - *since);
+            let due = now + PARTITIONS_EVERY.min(age / 2);
+            self.partitions = Some((due, found.map_err(|error| chain(&error))));
         }
         self.partitions.as_ref().map(|(_, found)| found.clone())
     }
