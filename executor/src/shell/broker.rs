@@ -3,10 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::IpAddr,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -64,10 +61,8 @@ pub(super) struct Broker {
     zookeeper: ZooKeeper,
     /// How many replicas a topic of the service's own has (D28).
     replication: u16,
-    /// Whether the probe has found it serving since its start.
-    served: AtomicBool,
-    moved: AtomicU64,
-    progress: Mutex<Option<String>>,
+    /// How its start gets on, until it serves.
+    start: Mutex<Option<Progress>>,
     known: Mutex<BTreeMap<u32, String>>,
     create_tried: Mutex<Option<Instant>>,
 }
@@ -88,9 +83,7 @@ impl Broker {
             target,
             zookeeper: ZooKeeper::new(connect, OUR_SESSION)?,
             replication: set.and_then(|value| value.trim().parse().ok()).unwrap_or(1),
-            served: AtomicBool::new(false),
-            moved: AtomicU64::new(0),
-            progress: Mutex::new(None),
+            start: Mutex::new(None),
             known: Mutex::new(BTreeMap::new()),
             create_tried: Mutex::new(None),
         })
@@ -124,25 +117,20 @@ impl Broker {
     pub(super) async fn probe(
         self: Arc<Self>,
         forked: Duration,
-        mut progress: Progress,
+        progress: Progress,
         events: mpsc::Sender<Event>,
         view: watch::Sender<View>,
     ) {
-        let started = Instant::now();
         let mut session = None;
         let mut serves = false;
-        self.served.store(false, Ordering::Relaxed);
+        *lock(&self.start) = Some(progress);
         loop {
-            if !serves {
-                let seen = progress.look(started.elapsed());
-                self.moved.fetch_add(u64::from(seen.moved), Ordering::Relaxed);
-                view.send_if_modified(|view| {
-                    let changed = view.progress != seen.text;
-                    view.progress.clone_from(&seen.text);
-                    changed
-                });
-                *lock(&self.progress) = seen.text;
-            }
+            let far = self.look_at_start().1;
+            view.send_if_modified(|view| {
+                let changed = view.progress != far;
+                view.progress.clone_from(&far);
+                changed
+            });
             let registered = check::registered(&self.zookeeper, &self.target).await;
             if let Ok(found) = &registered
                 && session != Some(found.owner)
@@ -160,14 +148,10 @@ impl Broker {
                     Err(missing) => Err(missing),
                 };
                 serves = answers.is_ok();
-                self.served.store(serves, Ordering::Relaxed);
-                let result = answers.map(drop).map_err(|missing| {
-                    let told = lock(&self.progress).clone();
-                    told.unwrap_or_else(|| self.missing(&missing))
-                });
+                let result =
+                    answers.map(drop).map_err(|missing| far.unwrap_or_else(|| self.missing(&missing)));
                 if serves {
-                    *lock(&self.progress) = None;
-                    view.send_modify(|view| view.progress = None);
+                    *lock(&self.start) = None;
                 }
                 if events.send(Event::Ready(result)).await.is_err() {
                     return;
@@ -219,19 +203,24 @@ impl Broker {
         &self.zookeeper
     }
 
-    /// Whether it has served since its start.
-    pub(super) fn has_served(&self) -> bool {
-        self.served.load(Ordering::Relaxed)
+    /// Looks at what is new of a start that is not over, for the probe and the health check, whichever comes first: how
+    /// often it has got on (D29), and how far it is (D18). `None`: it is over.
+    fn look_at_start(&self) -> (Option<u64>, Option<String>) {
+        match &mut *lock(&self.start) {
+            Some(start) => {
+                let (moves, text) = start.look(start.since());
+                (Some(moves), text)
+            }
+            None => (None, None),
+        }
     }
 
-    /// A number that is another one when its start has got on (D29).
-    pub(super) fn moved(&self) -> u64 {
-        self.moved.load(Ordering::Relaxed)
-    }
-
-    /// How far its start is.
-    pub(super) fn progress(&self) -> String {
-        lock(&self.progress).clone().unwrap_or_else(|| "it starts, and its log grows".to_owned())
+    /// For a health check: what the start gets on with, if it has since `moves`, which is brought up to date.
+    pub(super) fn gets_on(&self, moves: &mut u64) -> Option<String> {
+        let (now, text) = self.look_at_start();
+        let now = now?;
+        let moved = std::mem::replace(moves, now) != now;
+        moved.then(|| text.unwrap_or_else(|| "it starts, and its log grows".to_owned()))
     }
 
     /// The brokers that it listed when it last answered.

@@ -80,15 +80,13 @@ pub(super) async fn run(check: health::Check, broker: Arc<Broker>, around: Surro
 async fn own(broker: Arc<Broker>, timing: Timing, topic: Option<TopicName>, report: Report) {
     let started = Instant::now();
     let mut policy = Policy::new(timing, Duration::ZERO);
-    let mut moved = broker.moved();
+    let mut moves = 0;
     let mut logged = String::new();
     while let Some(due) = policy.next_check() {
         sleep_until(started + due).await;
         let began = started.elapsed();
         let (looked, peers) = look(&broker, topic.as_ref(), &timing, policy.decides(began)).await;
-        let now_moved = broker.moved();
-        let gets_on = std::mem::replace(&mut moved, now_moved) != now_moved && !broker.has_served();
-        let progress = gets_on.then(|| broker.progress());
+        let progress = broker.gets_on(&mut moves);
         let outcome = excused(check::outcome(&looked), progress, &looked, &peers);
         let ended = started.elapsed();
         let verdict = policy.record(began, ended, outcome);
@@ -206,4 +204,36 @@ async fn foreign(what: Foreign, timing: Timing, around: Surroundings, report: Re
 fn parsed(name: Option<String>) -> Option<TopicName> {
     let parsed = name?.parse();
     parsed.inspect_err(|error| warn!(%error, "no record is written by health checks")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
+
+    use api::launch::{LaunchContract, Metadata};
+    use tokio::{task::JoinSet, time::timeout};
+
+    use super::*;
+    use crate::contract::tests::good;
+
+    /// D29: without ZooKeeper nothing counts for ten minutes and more, though nothing listens either.
+    #[tokio::test(start_paused = true)]
+    async fn ten_minutes_without_zookeeper_end_nobody() {
+        // Nobody listens on this port.
+        let metadata = Metadata::ZooKeeper { connect: "127.0.0.1:1/kafka".to_owned() };
+        let contract = LaunchContract { metadata, port: 1, ..good() };
+        let broker = Arc::new(Broker::new(&contract).unwrap());
+        let (events, mut received) = mpsc::channel(1);
+        let (view, mut shown) = watch::channel(View::default());
+        let report = Report { events, view };
+        let _checking = JoinSet::from_iter([own(broker, Timing::default(), None, report)]);
+        let told = timeout(Duration::from_secs(25 + 600), received.recv()).await;
+        assert!(told.is_err(), "{told:?}");
+        let view = shown.borrow_and_update().clone();
+        // Every 10 s, each with 5 s of waiting for ZooKeeper.
+        assert!(view.checks.failed >= 30 && view.checks.passed == 0, "{:?}", view.checks);
+        assert_eq!(view.failures(), 0);
+        let check = format!("{:?}", view.check);
+        assert!(check.contains("ZooKeeperAway"), "{check}");
+    }
 }

@@ -7,6 +7,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use nix::unistd::Pid;
+use tokio::time::Instant;
 
 use super::tail::{Follow, Mark};
 use crate::recovery::{Recovery, Unknown};
@@ -26,19 +27,13 @@ pub(super) struct Progress {
     pid: Pid,
     /// What the process had read when that last counted.
     read: u64,
+    began: Instant,
+    /// How often it has got on.
+    moves: u64,
     /// When the loading last moved on.
     moved: Duration,
     told: Option<String>,
     told_at: Duration,
-}
-
-/// What one look shows.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Seen {
-    /// Whether the start got on since the look before.
-    pub(super) moved: bool,
-    /// How far it is, in words that change seldom; `None` while no logs are loaded.
-    pub(super) text: Option<String>,
 }
 
 impl Progress {
@@ -49,14 +44,22 @@ impl Progress {
             recovery: Recovery::default(),
             pid,
             read: 0,
+            began: Instant::now(),
+            moves: 0,
             moved: Duration::ZERO,
             told: None,
             told_at: Duration::ZERO,
         }
     }
 
-    /// Looks at what is new; `now` is the time since the start.
-    pub(super) fn look(&mut self, now: Duration) -> Seen {
+    /// The time since the start.
+    pub(super) fn since(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Looks at what is new at `now`, the time since the start: how often it has got on, and how far it is, in words that
+    /// change seldom; `None` while no logs are loaded.
+    pub(super) fn look(&mut self, now: Duration) -> (u64, Option<String>) {
         let recovery = &mut self.recovery;
         let mut moved = false;
         let grown = self.log.lines(|line| moved |= recovery.line(line));
@@ -74,8 +77,8 @@ impl Progress {
         if moved {
             self.moved = now;
         }
-        let text = self.text(now);
-        Seen { moved: moved || (grown && now < self.moved + ALLOWANCE), text }
+        self.moves += u64::from(moved || (grown && now < self.moved + ALLOWANCE));
+        (self.moves, self.text(now))
     }
 
     fn text(&mut self, now: Duration) -> Option<String> {
@@ -151,8 +154,9 @@ mod tests {
         }
 
         fn check(&mut self, now: u64, moved: bool, text: Option<&str>) {
-            let seen = self.progress.look(Duration::from_secs(now));
-            assert_eq!(seen, Seen { moved, text: text.map(str::to_owned) }, "after {now} s");
+            let before = self.progress.moves;
+            let (moves, shown) = self.progress.look(Duration::from_secs(now));
+            assert_eq!((moves > before, shown.as_deref()), (moved, text), "after {now} s");
         }
     }
 
@@ -207,10 +211,10 @@ mod tests {
         world.write(BEGINS);
         world.write(UNCLEAN);
         world.check(2, true, Some("log recovery 0 %"));
-        let before = world.progress.read;
+        let before = (world.progress.read, world.progress.moves);
         fs::read(&file).unwrap();
-        assert!(world.progress.look(Duration::from_secs(3)).moved);
-        assert!(world.progress.read >= before + 2 * READ);
+        assert_eq!(world.progress.look(Duration::from_secs(3)).0, before.1 + 1);
+        assert!(world.progress.read >= before.0 + 2 * READ);
     }
 
     #[test]

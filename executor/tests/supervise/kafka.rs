@@ -17,7 +17,10 @@ use api::{
 };
 use kafka::zookeeper::ZooKeeper;
 use mesos::v1::{TaskState, TaskStatus};
-use nix::sys::signal::{Signal, kill};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use crate::{
     agent::Agent,
@@ -86,6 +89,12 @@ impl Ensemble {
             .expect("setpriv (util-linux) and java must be installed");
         wait_for("ZooKeeper", || Socket::connect(("127.0.0.1", port)).ok()).await;
         Self { jvm, connect: format!("127.0.0.1:{port}/dcos-service-kafka"), _data: data }
+    }
+}
+
+impl Ensemble {
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.jvm.id().cast_signed()), signal).unwrap();
     }
 }
 

@@ -9,6 +9,7 @@ mod bench;
 mod executor;
 mod fence;
 mod forensics;
+mod health;
 mod kafka;
 mod launch;
 mod life;

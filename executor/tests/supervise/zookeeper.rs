@@ -48,10 +48,14 @@ impl FakeZooKeeper {
 
     /// As one did at `since`, milliseconds since 1970.
     pub(crate) fn register_at(&self, port: u16, owner: i64, since: u128) {
+        self.register_broker(1, port, owner, since);
+    }
+
+    pub(crate) fn register_broker(&self, broker: u32, port: u16, owner: i64, since: u128) {
         let content = format!(
             r#"{{"version":5,"host":"127.0.0.1","port":{port},"jmx_port":-1,"timestamp":"{since}","endpoints":["PLAINTEXT://127.0.0.1:{port}"],"listener_security_protocol_map":{{"PLAINTEXT":"PLAINTEXT"}},"features":{{}}}}"#
         );
-        self.put("/brokers/ids/1", &content, owner);
+        self.put(&format!("/brokers/ids/{broker}"), &content, owner);
     }
 
     pub(crate) fn remove(&self, path: &str) {
@@ -131,6 +135,17 @@ fn answer(kind: i32, request: &[u8], nodes: &mut BTreeMap<String, (Vec<u8>, i64)
                 (0, body)
             }
         },
+        // getChildren
+        8 => {
+            let parent = format!("{}/", path());
+            let names: Vec<_> = nodes.keys().filter_map(|path| path.strip_prefix(&parent)).collect();
+            let mut body = (names.len() as i32).to_be_bytes().to_vec();
+            for name in names {
+                body.extend((name.len() as i32).to_be_bytes());
+                body.extend(name.as_bytes());
+            }
+            (0, body)
+        }
         _ => (UNIMPLEMENTED, Vec::new()),
     }
 }
