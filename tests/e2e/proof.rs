@@ -67,6 +67,14 @@ async fn nothing_acknowledged_is_lost() {
     assert_eq!(running_tasks(&cluster).await, tasks, "task ids are the same");
     assert_eq!(cluster.jvms(), jvms, "no broker was restarted");
 
+    let jvms = configured(&cluster, &jvms).await;
+    journal.goes_on(500).await;
+    assert_eq!(running_tasks(&cluster).await, tasks, "task ids are the same");
+
+    restarted_by_an_operator(&cluster, &jvms, 1, &tasks[1]).await;
+    journal.goes_on(500).await;
+    assert_eq!(running_tasks(&cluster).await, tasks, "task ids are the same");
+
     // An ended executor's sandbox may be gone already: agents clean up sooner where the disk is full.
     let known: Vec<_> = first_tasks.iter().chain(&tasks).map(TaskId::to_string).collect();
     for sandbox in cluster.sandboxes() {
@@ -92,12 +100,7 @@ async fn nothing_acknowledged_is_lost() {
 }
 
 async fn create_topic(cluster: &Cluster) {
-    let url = cluster.api().await.url().to_string();
-    let output = Command::new(program("dcos-kafka"))
-        .args(["--url", &url, "topic", "create", TOPIC, "--partitions", "3", "--replication", "3"])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    cli(cluster, &format!("topic create {TOPIC} --partitions 3 --replication 3")).await;
 }
 
 /// All three brokers, once they run.
@@ -116,6 +119,47 @@ fn tasks(brokers: &[Broker]) -> Vec<TaskId> {
 async fn running_tasks(cluster: &Cluster) -> Vec<TaskId> {
     cluster.complete().await;
     tasks(&running(cluster).await)
+}
+
+/// What `dcos-kafka` prints.
+async fn cli(cluster: &Cluster, line: &str) -> String {
+    let url = cluster.api().await.url().to_string();
+    let words = line.split(' ');
+    let output = Command::new(program("dcos-kafka")).args(["--url", &url]).args(words).output().unwrap();
+    assert!(output.status.success(), "{line}: {}{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// S-007, D31: a changed configuration reaches each broker by another JVM in the same task, with nothing launched.
+async fn configured(cluster: &Cluster, before: &BTreeMap<u32, Jvm>) -> BTreeMap<u32, Jvm> {
+    let sandboxes = cluster.sandboxes();
+    let output = cluster.run(&["configure", "KAFKA_OVERRIDE_LOG_RETENTION_HOURS=100"]);
+    assert!(output.status.success());
+    cluster.complete().await;
+    let after = cluster.jvms();
+    assert_eq!(after.len(), before.len());
+    let target = running(cluster).await[0].config_id;
+    for (id, jvm) in &after {
+        assert_ne!(jvm.process, before[id].process, "broker {id} has another JVM");
+        assert_eq!(jvm.volume, before[id].volume);
+        let properties =
+            fs::read_to_string(format!("/proc/{}/cwd/server.properties", jvm.process.pid)).unwrap();
+        assert!(properties.contains("log.retention.hours=100"), "{properties}");
+    }
+    assert!(running(cluster).await.iter().all(|broker| broker.config_id == target && broker.generation == 1));
+    assert!(cluster.sandboxes().iter().all(|sandbox| sandboxes.contains(sandbox)), "nothing was launched");
+    after
+}
+
+/// S-099, D15: another JVM for one broker, its task's id as the answer.
+async fn restarted_by_an_operator(cluster: &Cluster, before: &BTreeMap<u32, Jvm>, id: u32, task: &TaskId) {
+    let printed = cli(cluster, &format!("broker restart {id} --wait --within 120")).await;
+    assert_eq!(serde_json::from_str::<Vec<String>>(&printed).unwrap(), [task.to_string()]);
+    let after = cluster.jvms();
+    for (other, jvm) in &after {
+        assert_eq!(jvm.process == before[other].process, *other != id, "only broker {id} was restarted");
+    }
+    assert_eq!(running(cluster).await[id as usize].generation, 2);
 }
 
 /// SIGKILL to the scheduler in service: another takes over.
