@@ -73,7 +73,8 @@ impl fmt::Display for OnChange {
         f.write_str(match self {
             OnChange::Process => "at restart",
             OnChange::Scheduler => "no broker touched",
-            OnChange::Restart | OnChange::Relaunch => "brokers restart, one by one",
+            OnChange::Restart => "brokers restart in place, one by one",
+            OnChange::Relaunch => "brokers are launched anew, one by one",
             OnChange::Reserved => "until a broker is placed",
             OnChange::GrowOnly => "may only grow",
             OnChange::Refused => "cannot change",
@@ -272,7 +273,7 @@ pub fn variables_help() -> String {
     text.push_str(
         "KAFKA_OVERRIDE_<KEY>\n    Sets any server.properties key but those the service sets itself:\n    \
          KAFKA_OVERRIDE_LOG_RETENTION_HOURS sets log.retention.hours.\n    text; default: Kafka's own; changed \
-         later: brokers restart, one by one\n",
+         later: brokers restart in place, one by one\n",
     );
     text
 }
