@@ -2,7 +2,7 @@
 # Installs what building and running needs and this machine has not: a C toolchain, Java, Maven, Python, ps, Rust.
 # Says what it installs and how; does nothing, and needs no network and no root, where everything is there.
 #
-#   scripts/install.sh [--tests]     --tests: also the receivers that tests send to: Node with npm, and collectd
+#   scripts/install.sh [--tests]     --tests: also the receivers that tests send to: Node with npm, collectd, rsyslogd
 set -euo pipefail
 
 say() { echo "install: $*" >&2; }
@@ -32,6 +32,8 @@ if [[ ${1-} == --tests ]]; then
   has node || missing+=(nodejs)
   has npm || missing+=(npm)
   has collectd || [[ -x /usr/sbin/collectd ]] || missing+=(collectd-core)
+  compgen -G "/usr/lib*/rsyslog/lmnsd_gtls.so" >/dev/null || compgen -G "/usr/lib/*/rsyslog/lmnsd_gtls.so" >/dev/null ||
+    missing+=(rsyslog rsyslog-gnutls)
 fi
 ((${#missing[@]})) || exit 0
 

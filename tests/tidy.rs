@@ -14,14 +14,15 @@ use sha2::Digest;
 
 /// Arrows between our crates: protocols at the bottom know none of ours, tools know protocols, processes know both and
 /// never each other.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("mesos", &[]),
     ("kafka", &[]),
     ("api", &[]),
     ("overrider", &[]),
+    ("syslog", &[]),
     ("healthcheck", &["kafka"]),
-    ("scheduler", &["api", "kafka", "mesos"]),
-    ("executor", &["api", "healthcheck", "kafka", "mesos", "overrider"]),
+    ("scheduler", &["api", "kafka", "mesos", "syslog"]),
+    ("executor", &["api", "healthcheck", "kafka", "mesos", "overrider", "syslog"]),
     ("cli", &["api"]),
     ("local", &["api", "mesos"]),
 ];

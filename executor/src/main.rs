@@ -44,6 +44,7 @@ fn run() -> ExitCode {
             .with_default(Level::WARN)
             .with_target("executor", Level::INFO)
             .with_target("mesos", Level::INFO)
+            .with_target("syslog", Level::INFO)
     };
     let filter: Targets =
         std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok()).unwrap_or_else(usual);

@@ -1,8 +1,7 @@
 //! The one loop: an event comes in, the supervisor decides, its effects are carried out.
 //!
 //! Everything runs on the main thread, which lives as long as the process: the kernel ties the JVM's parent-death
-//! signal to the thread that forked it. Probes and checks only send events, on one bounded channel (whoever is faster
-//! than the loop waits).
+//! signal to the thread that forked it. Probes and checks only send events, on one bounded channel.
 #![expect(
     clippy::disallowed_methods,
     reason = "the shell has the clock, chance, environment and tasks; the supervisor has none of them"
@@ -19,11 +18,13 @@ mod foreign;
 mod fork;
 mod http;
 mod limits;
+mod logs;
 mod memory;
 mod metrics;
 mod prepare;
 mod process;
 mod progress;
+mod ready;
 mod tail;
 mod wire;
 
@@ -34,7 +35,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use api::launch::{Health, LaunchContract};
+use api::launch::LaunchContract;
 use nix::sys::signal::Signal as Number;
 use tokio::{
     net::TcpListener,
@@ -52,14 +53,15 @@ use self::{
     broker::{Broker, chain},
     evidence::{Start, Witness},
     foreign::Surroundings,
+    logs::Logs,
     metrics::Metrics,
-    prepare::{Place, PrepareError, Prepared, prepare},
+    prepare::Place,
     process::Family,
     progress::Progress,
+    ready::{Ready, make_ready},
 };
-use crate::diagnosis::Evidence;
-use crate::health;
 use crate::supervisor::{Effect, End, Event, ExitCode, Signal, Supervisor};
+use crate::{diagnosis::Evidence, health};
 
 /// Events waiting for the loop; senders wait when it is full.
 const QUEUE: usize = 64;
@@ -70,15 +72,6 @@ const TICK: Duration = Duration::from_millis(100);
 enum Inbox {
     Event(Event),
     Prepared(Result<Box<(Ready, Option<TcpListener>)>, String>),
-}
-
-/// All that a start needs.
-struct Ready {
-    prepared: Prepared,
-    broker: Arc<Broker>,
-    health: Option<Health>,
-    witness: Witness,
-    metrics: metrics::Settings,
 }
 
 struct Shell {
@@ -98,6 +91,7 @@ struct Shell {
     preparations: u32,
     /// The JVM, from its start until it is swept.
     family: Option<Family>,
+    logs: Logs,
     /// What was so when it started, until its end.
     jvm_start: Option<Start>,
     archivist: Archivist,
@@ -141,7 +135,8 @@ async fn serve(
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (view, viewed) = watch::channel(View::default());
-    let (metrics, measuring) = Metrics::new(viewed);
+    let logs = Logs::new();
+    let (metrics, measuring) = Metrics::new(viewed, Arc::clone(logs.counters()));
     let mut shell = Shell {
         supervisor: Supervisor::default(),
         started: Instant::now(),
@@ -155,6 +150,7 @@ async fn serve(
         ready: None,
         preparations: 0,
         family: None,
+        logs,
         jvm_start: None,
         archivist: Archivist::default(),
         watchers: JoinSet::new(),
@@ -176,6 +172,7 @@ async fn serve(
         };
         shell.handle(events).await;
         if let Some(code) = shell.exit {
+            shell.logs.finish().await;
             return Ok(shell.agent.exit_code(code));
         }
     }
@@ -279,8 +276,9 @@ impl Shell {
             number => Place::Staged { number },
         };
         self.preparations += 1;
+        let logs = logs::options(&contract, self.agent.task());
         self.others.spawn(async move {
-            let result = make_ready(contract, place, sandbox, environment).await;
+            let result = make_ready(contract, place, logs, sandbox, environment).await;
             let result = result.map(Box::new).map_err(|problems| problems.join("; "));
             let _loop_has_ended = inbox.send(Inbox::Prepared(result)).await;
         });
@@ -293,9 +291,10 @@ impl Shell {
             self.metrics.follow(next.metrics.clone());
             self.ready = Some(next);
         }
-        let Some(Ready { prepared, broker, health, .. }) = &self.ready else {
+        let Some(Ready { prepared, broker, health, logs, .. }) = &self.ready else {
             return Err("nothing is prepared".to_owned());
         };
+        self.logs.begin(logs, &self.sandbox);
         let mark = tail::mark();
         let (command, agent) = self.metrics.command(&prepared.command, &self.sandbox);
         let at = SystemTime::now();
@@ -345,6 +344,7 @@ impl Shell {
             }
             _ => Evidence::default(),
         };
+        self.logs.hurry();
         Some(Event::Exited(End { how, evidence: Box::new(evidence) }))
     }
 
@@ -353,42 +353,5 @@ impl Shell {
         let left = self.family.as_mut()?.swept()?;
         self.family = None;
         Some(Event::Swept { left })
-    }
-}
-
-/// Files, artifacts and, at the first time, the admin endpoint's port; all problems at once.
-async fn make_ready(
-    contract: LaunchContract,
-    place: Place,
-    sandbox: PathBuf,
-    environment: BTreeMap<String, String>,
-) -> Result<(Ready, Option<TcpListener>), Vec<String>> {
-    let listener = match place {
-        Place::Final => admin::listen(&contract).await.map(Some),
-        Place::Staged { .. } => Ok(None),
-    };
-    let broker = Broker::new(&contract);
-    let witness = Witness::of(&contract);
-    let health = contract.health.clone();
-    let metrics = metrics::Settings::new(&contract, &sandbox, &environment);
-    let prepared =
-        tokio::task::spawn_blocking(move || prepare(&contract, place, &sandbox, &environment)).await;
-    let prepared = match prepared {
-        Ok(Ok(prepared)) => Ok(prepared),
-        Ok(Err(problems)) => Err(problems.iter().map(|problem: &PrepareError| chain(problem)).collect()),
-        Err(panic) => Err(vec![format!("preparing the sandbox failed: {panic}")]),
-    };
-    match (prepared, broker, listener) {
-        (Ok(prepared), Ok(broker), Ok(listener)) => {
-            Ok((Ready { prepared, broker: Arc::new(broker), health, witness, metrics }, listener))
-        }
-        (prepared, broker, listener) => {
-            let mut problems: Vec<String> = prepared.err().unwrap_or_default();
-            problems.extend(broker.err().map(|error| error.to_string()));
-            problems.extend(listener.err().map(|(address, error)| {
-                format!("the admin endpoint cannot listen on {address} (API_PORT): {error}")
-            }));
-            Err(problems)
-        }
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Agent {
     client: tokio::task::JoinHandle<()>,
     grace: Duration,
     health: Option<Check>,
+    /// The first that was launched.
+    task: Option<String>,
     /// Terminal updates that wait for their acknowledgement.
     terminal: BTreeMap<Uuid, String>,
     refused: bool,
@@ -62,8 +64,16 @@ impl Agent {
         let (client, handle) = Client::new(options);
         let (sender, messages) = mpsc::channel(QUEUE);
         let client = tokio::spawn(client.run(sender));
-        let agent =
-            Self { handle, messages, client, grace, health: None, terminal: BTreeMap::new(), refused: false };
+        let agent = Self {
+            handle,
+            messages,
+            client,
+            grace,
+            health: None,
+            task: None,
+            terminal: BTreeMap::new(),
+            refused: false,
+        };
         Ok((agent, sandbox))
     }
 
@@ -130,6 +140,7 @@ impl Agent {
         }
         // The first launch counts; the supervisor refuses every other one.
         self.health = self.health.take().or(launched.health);
+        self.task.get_or_insert_with(|| launched.launch.task.clone());
         Event::Launch(Box::new(launched.launch))
     }
 
@@ -186,6 +197,11 @@ impl Agent {
         if let Err(error) = told {
             warn!(error, "nobody hears this message");
         }
+    }
+
+    /// The task's id; empty before its LAUNCH.
+    pub(super) fn task(&self) -> &str {
+        self.task.as_deref().unwrap_or_default()
     }
 
     /// How the TaskInfo wants the broker's health checked; `None`: not at all.

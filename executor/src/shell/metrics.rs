@@ -125,10 +125,13 @@ struct Shown {
 
 impl Metrics {
     /// Both ends; the future ends with its handle, or never.
-    pub(super) fn new(view: watch::Receiver<View>) -> (Self, impl Future<Output = ()> + Send) {
+    pub(super) fn new(
+        view: watch::Receiver<View>,
+        logs: Arc<syslog::Counters>,
+    ) -> (Self, impl Future<Output = ()> + Send) {
         let (facts, followed) = watch::channel(Facts::default());
         let (show, shown) = watch::channel(None);
-        (Self { facts, shown }, run(followed, view, show))
+        (Self { facts, shown }, run(followed, view, logs, show))
     }
 
     /// From now on it is measured so.
@@ -201,6 +204,7 @@ fn is_archive(path: &Path) -> std::io::Result<()> {
 async fn run(
     mut facts: watch::Receiver<Facts>,
     mut view: watch::Receiver<View>,
+    logs: Arc<syslog::Counters>,
     show: watch::Sender<Option<Shown>>,
 ) {
     // Nothing is measured before there is a broker to be.
@@ -210,7 +214,7 @@ async fn run(
         return;
     };
     let Some(settings) = settings else { return };
-    let mut round = Round::new(settings, receiver::system());
+    let mut round = Round::new(settings, receiver::system(), logs);
     loop {
         let (seen, looked) = (facts.borrow_and_update().clone(), view.borrow_and_update().clone());
         let (stopping, looks) = (stops(&looked), seen.looks);

@@ -13,6 +13,7 @@ mod health;
 mod kafka;
 mod launch;
 mod life;
+mod logs;
 mod metrics;
 mod misbehave;
 mod restart;

@@ -40,6 +40,7 @@ const TIMES: usize = 32;
 pub(super) struct Round {
     settings: Arc<Settings>,
     resolve: Resolve,
+    logs: Arc<syslog::Counters>,
     began: Instant,
     /// JVMs seen.
     starts: u64,
@@ -59,11 +60,12 @@ pub(super) struct Round {
 }
 
 impl Round {
-    pub(super) fn new(settings: Arc<Settings>, resolve: Resolve) -> Self {
+    pub(super) fn new(settings: Arc<Settings>, resolve: Resolve, logs: Arc<syslog::Counters>) -> Self {
         let receiver = settings.statsd.clone().map(|name| Receiver::new(name, Arc::clone(&resolve)));
         Self {
             settings,
             resolve,
+            logs,
             began: Instant::now(),
             starts: 0,
             jvm: None,
@@ -108,6 +110,8 @@ impl Round {
         self.checked(&view);
         let (mut gauges, mut notes) = (Gauges::default(), BTreeMap::new());
         self.machine(&mut gauges);
+        self.counters.read(Metric::LogShipped, self.logs.shipped());
+        self.counters.read(Metric::LogDropped, self.logs.dropped());
         gauges.set(Metric::HealthHealthy, f64::from(u8::from(view.is_healthy())));
         gauges.set(Metric::HealthFailures, f64::from(view.failures()));
         let running = facts.running.is_some();

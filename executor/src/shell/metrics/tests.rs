@@ -36,7 +36,7 @@ fn the_contract_s_server_wins_and_else_the_agent_s() {
 #[test]
 fn a_jar_that_is_none_stops_no_broker() {
     let sandbox = tempfile::tempdir().unwrap();
-    let (metrics, _task) = Metrics::new(watch::channel(View::default()).1);
+    let (metrics, _task) = Metrics::new(watch::channel(View::default()).1, Arc::default());
     let bare = JvmCommand {
         program: "java".into(),
         arguments: vec!["kafka.Kafka".to_owned()],
@@ -67,7 +67,7 @@ async fn get_metrics(routes: Router, path: &str, accept: &str) -> (u16, String, 
 #[tokio::test]
 async fn shown_as_json_or_as_prometheus_has_it() {
     let (view, viewed) = watch::channel(View { state: "running", ..View::default() });
-    let (metrics, task) = Metrics::new(viewed);
+    let (metrics, task) = Metrics::new(viewed, Arc::default());
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(task);
     assert_eq!(get_metrics(metrics.routes(), "/admin/metrics", "*/*").await.0, 503);
