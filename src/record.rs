@@ -6,7 +6,7 @@
 //! | `framework` | our id at Mesos |
 //! | `target` | which configuration is wanted |
 //! | `configs/<uuid>` | a whole service configuration; immutable |
-//! | `brokers/<n>` | home, task, failures, wishes of one broker |
+//! | `brokers/<n>` | home, task (with what it runs and the restart under way), failures, the generation wanted, of one broker |
 //! | `incidents/<n>/<uuid>` | one end of a broker's JVM (D45); a whole one may replace a short one |
 //! | `released/<uuid>` | a home let go, its reservation not yet returned for sure |
 

@@ -55,8 +55,9 @@ pub(crate) fn follow(
         _ => Condition::Ended { at: now },
     };
     if before == Condition::Running && task.condition == Condition::Starting {
-        // Another JVM in the same task: its partitions have to be in sync anew.
+        // Another JVM in the same task: its partitions have to be in sync anew, and nobody has checked it yet.
         task.settled = false;
+        task.healthy = status.healthy;
     }
     // An update that comes a second time may be older than what is known.
     if let Some((config, generation)) = runs(status)

@@ -62,7 +62,10 @@ fn a_configuration_is_followed_in_place() {
         );
         assert_eq!(waiting(&world, broker as usize).0, WaitReason::Start);
         world.now = world.now.plus(1);
+        let checked = mesos::v1::TaskStatus { healthy: Some(true), ..status(id, TaskState::TaskRunning) };
+        world.handle(Event::Update(Box::new(checked)));
         world.status(id, TaskState::TaskStarting);
+        assert_eq!(task(&world, broker).healthy, None, "the next JVM is not checked yet");
         assert!(world.kafka().calls.iter().all(|call| call.r#type() != call::Type::Message), "one at a time");
         world.now = world.now.plus(1);
         world.runs(id, what);
