@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// How long a broker serves before its archive is made: a cluster that starts has better things to do.
-const SETTLED: Duration = Duration::from_secs(15);
+const SETTLED: Duration = Duration::from_secs(10);
 /// Room that the volume must keep beyond the archive, in bytes.
 const ROOM: u64 = 512 << 20;
 /// A maker that takes longer is ended. Five seconds of a processor are usual, and it gets only what is left over.
@@ -94,6 +94,8 @@ struct Maker {
     pid: Pid,
     recipe: Recipe,
     since: Instant,
+    /// Whether its broker has ended meanwhile, and it is swept with it.
+    swept: bool,
 }
 
 impl Archivist {
@@ -131,7 +133,7 @@ impl Archivist {
         match begin(&recipe, sandbox) {
             Ok(pid) => {
                 info!(%pid, file = recipe.archive.file, "making the class-data archive");
-                self.maker = Some(Maker { pid, recipe, since: Instant::now() });
+                self.maker = Some(Maker { pid, recipe, since: Instant::now(), swept: false });
             }
             Err(error) => self.give_up(&error),
         }
@@ -152,6 +154,9 @@ impl Archivist {
     /// The JVM has ended. One that crashed before it ever served had perhaps a bad archive.
     pub(super) fn ended(&mut self, how: How, sandbox: &Path) {
         let served = self.serves.take().is_some();
+        if let Some(maker) = &mut self.maker {
+            maker.swept = true;
+        }
         if let Some((_, Recipe { archive, .. })) = self.jvm.take()
             && !served
             && archive.used == Use::Map
@@ -169,10 +174,10 @@ impl Archivist {
             Ok(WaitStatus::Exited(_, 0)) => Ok(()),
             Ok(WaitStatus::Exited(_, code)) => Err(Some(How::Code(code))),
             Ok(WaitStatus::Signaled(_, signal, _)) => Err(Some(How::Signal(signal as i32))),
-            // Swept with its broker.
+            // Somebody else waited for it: the sweep.
             Ok(_) | Err(_) => Err(None),
         };
-        let Some(Maker { recipe, since, .. }) = self.maker.take() else { return };
+        let Some(Maker { recipe, since, swept, .. }) = self.maker.take() else { return };
         match ended {
             Ok(()) => match finish(&recipe.archive, sandbox) {
                 Ok(size) => {
@@ -181,6 +186,7 @@ impl Archivist {
                 }
                 Err(error) => self.give_up(&error),
             },
+            Err(Some(_)) if swept => {}
             Err(Some(how)) => self.give_up(&format!("its maker {how}; {LOG} says more")),
             Err(None) => {}
         }

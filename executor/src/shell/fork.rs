@@ -55,7 +55,10 @@ pub(super) fn spawn_idle(command: &JvmCommand, directory: &Path, output: File) -
     let mut jvm = prepared(command, directory);
     jvm.stdout(output.try_clone()?).stderr(output);
     let pid = start(jvm, true)?;
-    let _where_there_is_none = fs::write(format!("/proc/{pid}/oom_score_adj"), "1000");
+    // A session of its own has, outside of cgroups, its own share of the processors, and nice counts within it alone.
+    for (file, value) in [("oom_score_adj", "1000"), ("autogroup", "19")] {
+        let _where_there_is_none = fs::write(format!("/proc/{pid}/{file}"), value);
+    }
     Ok(pid)
 }
 
