@@ -9,12 +9,13 @@ cargo build --locked --quiet --workspace --bins
 run() { # PACKAGE BINARY NAME
   cargo test --locked --quiet -p "$1" --test "$2" "$3" -- --ignored --exact --nocapture | grep -vE '^$|^running|^test result|^\.$'
 }
-(($#)) || set -- launch restart crash
+(($#)) || set -- launch restart crash check
 for name; do
   case $name in
     launch) run executor supervise bench::bench_launch_and_end ;;
     restart) run executor supervise bench::bench_restart ;;
     crash) run scheduler e2e bench::bench_crash ;;
-    *) echo "bench: no benchmark $name: launch, restart, crash" >&2 && exit 1 ;;
+    check) run healthcheck real bench_a_check ;;
+    *) echo "bench: no benchmark $name: launch, restart, crash, check" >&2 && exit 1 ;;
   esac
 done

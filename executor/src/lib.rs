@@ -8,7 +8,7 @@
 //! - [`properties`]: contract → `server.properties`;
 //! - [`command`]: contract and artifacts → the JVM's argv and environment;
 //! - [`archive`]: which class-data archive fits it, and how one is made;
-//! - [`health`]: which health check a task gets;
+//! - [`health`]: which health check a task gets; [`http`]: what its answers say;
 //! - [`recovery`]: Kafka's log lines → how far the loading of its logs has come;
 //! - [`metrics`]: what is measured, and how it is told.
 //!
@@ -20,6 +20,7 @@ pub mod command;
 pub mod contract;
 pub mod diagnosis;
 pub mod health;
+pub mod http;
 pub mod metrics;
 pub mod properties;
 pub mod recovery;

@@ -171,6 +171,24 @@ impl Recovery {
     }
 }
 
+/// Entry point for a fuzzer: whatever the lines, following them ends, keeps little, and shows a percentage below 100.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz(bytes: &[u8]) {
+    let mut recovery = Recovery::default();
+    for line in String::from_utf8_lossy(bytes).lines() {
+        recovery.line(line);
+        if let Some(unknown) = recovery.unknown() {
+            recovery.learn(unknown, bytes.len() as u64);
+        }
+        let text = recovery.text().unwrap_or_default();
+        let percent = text.strip_suffix(" %").and_then(|text| text.rsplit(' ').next()?.parse::<u64>().ok());
+        assert!(percent.is_none_or(|percent| percent < 100), "{text}");
+    }
+    assert!(recovery.directories.len() <= DIRECTORIES && recovery.partitions.len() <= PARTITIONS);
+}
+
 /// What a line says.
 #[derive(Debug, PartialEq, Eq)]
 enum Line<'a> {

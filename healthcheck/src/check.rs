@@ -2,7 +2,7 @@
 //! given for that, does it take a record and give it out again?
 //!
 //! Each look connects anew: a broker whose acceptor is dead still serves the connections it has, and nobody else. That
-//! costs a tenth of a millisecond of processor time (`examples/cost.rs`).
+//! takes half a millisecond of processor time, in a build that is not optimised (`scripts/bench.sh check`).
 //!
 //! The texts of failures stay the same while the cause does, so that they can be shown, and sent, only when they change.
 

@@ -26,7 +26,6 @@ pub use self::{
     configs::TopicConfigs,
     error::Error,
     metadata::{Metadata, TopicMetadata, Topics},
-    records::Fetched,
     topics::{CreateError, Created},
 };
 use crate::{error::KafkaError, frame};
@@ -35,7 +34,7 @@ mod call;
 mod configs;
 mod error;
 mod metadata;
-mod records;
+pub mod records;
 mod topics;
 
 /// A connection, its versions negotiated.

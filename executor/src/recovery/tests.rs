@@ -141,9 +141,7 @@ proptest! {
     fn lines_that_nobody_wrote(
         noise in prop::collection::vec(".{0,120}", 0..8),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), "[0-9/(),. =a-z\\]\\[]{0,6}"), 0..40),
-        counts in prop::collection::vec(any::<u64>(), 0..8),
     ) {
-        let mut recovery = Recovery::default();
         let real: Vec<&str> = NEW.iter().chain(OLD).map(|(line, _)| *line).collect();
         let changed = changes.iter().map(|(which, at, text)| {
             let line = which.get(&real);
@@ -151,26 +149,15 @@ proptest! {
             format!("{}{text}{}", &line[..at], &line[(at + text.len()).min(line.len())..])
         });
         let all: Vec<String> = real.iter().map(|line| (*line).to_owned()).chain(changed).chain(noise).collect();
-        for (number, line) in all.iter().enumerate() {
-            recovery.line(line);
-            if let Some(unknown) = recovery.unknown() {
-                recovery.learn(unknown, counts.get(number).copied().unwrap_or(0));
-            }
-            if let Some(text) = recovery.text() {
-                let percent = text.trim_start_matches("log recovery").trim_start_matches("loading logs");
-                let percent = percent.trim().trim_end_matches(" %");
-                prop_assert!(percent.is_empty() || percent.parse::<u64>().is_ok_and(|percent| percent < 100), "{}", text);
-            }
-        }
+        fuzz(all.join("\n").as_bytes());
     }
 
     #[test]
     fn not_more_is_kept_than_a_broker_has(names in prop::collection::vec("[a-z]{1,8}", 300..400)) {
-        let mut recovery = Recovery::default();
-        for name in &names {
-            recovery.line(&format!("[t] INFO Attempting recovery for all logs in /{name} since no clean shutdown file was found (kafka.log.LogManager)"));
-            recovery.line(&format!("[t] INFO [Log partition={name}-0, dir=/d] Recovering unflushed segment 0 (kafka.log.Log)"));
-        }
-        prop_assert!(recovery.directories.len() <= DIRECTORIES && recovery.partitions.len() <= PARTITIONS);
+        let lines = names.iter().map(|name| format!(
+            "[t] INFO Attempting recovery for all logs in /{name} since no clean shutdown file was found (kafka.log.LogManager)\n\
+             [t] INFO [Log partition={name}-0, dir=/d] Recovering unflushed segment 0 (kafka.log.Log)\n"
+        ));
+        fuzz(lines.collect::<String>().as_bytes());
     }
 }

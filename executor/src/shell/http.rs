@@ -8,6 +8,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::http::{Head, Parsed, parse, target};
+
 /// Most bytes of an answer's head.
 const HEAD: usize = 32 * 1024;
 /// Most redirects followed.
@@ -69,146 +71,13 @@ async fn get(host: &str, path: &str) -> Result<Head, GetError> {
     }
 }
 
-/// What of an answer matters here.
-#[derive(Debug, PartialEq, Eq)]
-struct Head {
-    status: u16,
-    location: Option<String>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Parsed {
-    Head(Head),
-    /// Its end has not come yet.
-    More,
-    /// No HTTP.
-    Other,
-}
-
-/// The head at the front of `bytes`; those of 100 to 199 only announce the next.
-fn parse(mut bytes: &[u8]) -> Parsed {
-    loop {
-        // Enough to tell, before a whole head is waited for.
-        let first = &bytes[..bytes.len().min(5)];
-        if !b"HTTP/".starts_with(first) {
-            return Parsed::Other;
-        }
-        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
-            return Parsed::More;
-        };
-        let head = String::from_utf8_lossy(&bytes[..end]);
-        let mut lines = head.split("\r\n");
-        let status = lines.next().and_then(|line| line.split(' ').nth(1)).filter(|status| status.len() == 3);
-        match status.and_then(|status| status.parse().ok()) {
-            None => return Parsed::Other,
-            Some(100..200) => bytes = &bytes[end + 4..],
-            Some(status) => {
-                let named = |line: &str| {
-                    let (name, value) = line.split_once(':')?;
-                    name.eq_ignore_ascii_case("location").then(|| value.trim().to_owned())
-                };
-                return Parsed::Head(Head { status, location: lines.find_map(named) });
-            }
-        }
-    }
-}
-
-/// Where a redirect leads: host with port, and path. `None`: to another scheme, or to no place at all.
-fn target(host: &str, path: &str, to: &str) -> Option<(String, String)> {
-    let sound = |host: &str, path: &str| {
-        let text = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        (text(host) && text(path)).then(|| (host.to_owned(), path.to_owned()))
-    };
-    let to = to.split('#').next().unwrap_or_default();
-    if let Some(rest) = to.strip_prefix("http://") {
-        let cut = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, rest) = rest.split_at(cut);
-        let path = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
-        let authority = authority.rsplit('@').next().filter(|authority| !authority.is_empty())?;
-        let with_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        return match with_port {
-            true => sound(authority, &path),
-            false => sound(&format!("{authority}:80"), &path),
-        };
-    }
-    if to.starts_with("//") || to.split('/').next()?.contains(':') {
-        return None;
-    }
-    if to.starts_with('/') {
-        return sound(host, to);
-    }
-    let directory = path.split('?').next()?.rsplit_once('/')?.0;
-    sound(host, &format!("{directory}/{to}"))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
 
-    use proptest::prelude::*;
     use tokio::net::TcpListener;
 
     use super::*;
-
-    fn head(status: u16, location: Option<&str>) -> Parsed {
-        Parsed::Head(Head { status, location: location.map(str::to_owned) })
-    }
-
-    #[test]
-    fn heads() {
-        for (bytes, expect) in [
-            ("HTTP/1.1 200 OK\r\n\r\nbody", head(200, None)),
-            ("HTTP/1.0 404 Not Found\r\nServer: x\r\n\r\n", head(404, None)),
-            ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 x\r\n\r\n", head(204, None)),
-            ("HTTP/1.1 302 Found\r\nLOCATION:  /other \r\n\r\n", head(302, Some("/other"))),
-            ("HTTP/1.1 200\r\n\r\n", head(200, None)),
-            ("HTTP/1.1 20", Parsed::More),
-            ("HT", Parsed::More),
-            ("", Parsed::More),
-            ("HTTP/1.1 2000 x\r\n\r\n", Parsed::Other),
-            ("HTTP/1.1\r\n\r\n", Parsed::Other),
-            ("SSH-2.0-OpenSSH", Parsed::Other),
-        ] {
-            assert_eq!(parse(bytes.as_bytes()), expect, "{bytes:?}");
-        }
-    }
-
-    #[test]
-    fn redirects() {
-        for (to, expect) in [
-            ("/b?c", Some(("h:1", "/b?c"))),
-            ("b", Some(("h:1", "/a/b"))),
-            ("http://x/b", Some(("x:80", "/b"))),
-            ("http://x:8080", Some(("x:8080", "/"))),
-            ("http://x?q#f", Some(("x:80", "/?q"))),
-            ("http://u:p@[::1]:9/", Some(("[::1]:9", "/"))),
-            ("https://x/", None),
-            ("ftp:x", None),
-            ("//x/", None),
-            ("http://", None),
-            ("/a b", None),
-            ("/a\r\nX: y", None),
-        ] {
-            let found = target("h:1", "/a/start?x", to);
-            let found = found.as_ref().map(|(host, path)| (host.as_str(), path.as_str()));
-            assert_eq!(found, expect, "{to:?}");
-        }
-    }
-
-    proptest! {
-        /// Whatever a server sends is read or refused, and a place it redirects to can stand in a request.
-        #[test]
-        fn bytes_that_nobody_sent(bytes in prop::collection::vec(any::<u8>(), 0..300), text in ".{0,40}") {
-            parse(&bytes);
-            parse(&[b"HTTP/1.1 200 OK\r\n", &bytes[..]].concat());
-            let answer = format!("HTTP/1.1 302 Found\r\nLocation: {text}\r\n\r\n");
-            if let Parsed::Head(Head { location: Some(to), .. }) = parse(answer.as_bytes())
-                && let Some((host, path)) = target("h:1", "/", &to)
-            {
-                prop_assert!(!host.contains(char::is_whitespace) && !path.contains(char::is_whitespace));
-            }
-        }
-    }
 
     /// Answers each connection with the next of `answers`.
     async fn server(answers: Vec<String>) -> (String, tokio::task::JoinSet<()>) {

@@ -7,17 +7,26 @@
 #[path = "../../../kafka/tests/real/harness.rs"]
 mod harness;
 
-use std::{process::Command, time::Duration};
+use std::{
+    collections::BTreeMap,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use harness::{Broker, ZooKeeperServer, until};
 use healthcheck::{
     check::{Failure, Healthy, Record, Target, outcome, run},
+    peers,
     policy::{Excuse, Outcome},
 };
 use kafka::{
     cluster::Cluster,
     topic::{NewTopic, TopicName},
     zookeeper::ZooKeeper,
+};
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::{TimeVal, TimeValLike as _},
 };
 
 const LONG: Duration = Duration::from_secs(20);
@@ -67,6 +76,7 @@ async fn a_broker_from_birth_to_death() {
     with_the_program(&target, &connect);
     registered_elsewhere(&zookeeper, &target).await;
     a_record_there_and_back(&zookeeper, &target, &connect).await;
+    peers_are_asked(&zookeeper, &target, &connect).await;
 
     // S-081: a broker that hangs did not end, but does not answer.
     broker.pause();
@@ -145,6 +155,75 @@ async fn a_record_there_and_back(zookeeper: &ZooKeeper, target: &Target, connect
         matches!(healthy.answer.record, Some(Record::Refused { .. })).then_some(())
     })
     .await;
+}
+
+/// D29: those that are registered now, or were known, asked in the same way; alone, a broker has nobody to excuse it.
+async fn peers_are_asked(zookeeper: &ZooKeeper, target: &Target, connect: &str) {
+    let nobody = BTreeMap::new();
+    assert!(peers::look(zookeeper, 7, &nobody, LONG).await.is_empty());
+    let mut peer = Broker::start(8, connect, "");
+    until("a peer that is well", async || {
+        peer.assert_alive();
+        let looked = peers::look(zookeeper, 7, &nobody, LONG).await;
+        matches!(looked[..], [(8, Ok(()))]).then_some(())
+    })
+    .await;
+    let own = Failure::Silent { address: target.address.clone(), after: SHORT };
+    let well = peers::look(zookeeper, 7, &nobody, LONG).await;
+    assert_eq!(peers::excuse(&own, &well), None);
+    // It hangs as we do.
+    peer.pause();
+    let known = [(9, "127.0.0.1:1".to_owned())].into();
+    let looked = peers::look(zookeeper, 7, &nobody, SHORT).await;
+    assert!(matches!(&looked[..], [(8, Err(Failure::Silent { .. }))]), "{looked:?}");
+    assert_eq!(peers::excuse(&own, &looked), Some(Excuse::PeersFailToo(vec![8])));
+    // One that was known before, and is gone, fails in another way.
+    let looked = peers::look(zookeeper, 7, &known, SHORT).await;
+    assert!(matches!(&looked[..], [(8, Err(_)), (9, Err(Failure::Port { .. }))]), "{looked:?}");
+    assert_eq!(peers::excuse(&own, &looked), None);
+}
+
+/// What a check costs, of this process alone: less than a millisecond of processor time, and no process.
+#[tokio::test]
+#[ignore = "a benchmark: scripts/bench.sh check"]
+async fn bench_a_check() {
+    const TIMES: u32 = 1000;
+    let server = ZooKeeperServer::start();
+    let connect = format!("{}/dcos-service-kafka", server.address());
+    let zookeeper = ZooKeeper::new(&connect, Duration::from_secs(6)).unwrap().limit(LONG);
+    let _broker = Broker::start(7, &connect, "");
+    let advertised = until("the broker to register", async || {
+        Some(zookeeper.registration(7).await.unwrap()?.endpoint().address())
+    })
+    .await;
+    let target = Target { broker: 7, address: advertised.clone(), advertised };
+    let topic: TopicName = "health".parse().unwrap();
+    until("the broker to be healthy", async || run(&zookeeper, &target, None, LONG).await.ok()).await;
+    let bootstrap = vec![target.address.clone()];
+    let cluster = Cluster { bootstrap, client_id: "test".into(), timeout: LONG };
+    cluster.create_topic(&NewTopic::new(topic.clone())).await.unwrap();
+    until("a record", async || {
+        let record = run(&zookeeper, &target, Some(&topic), LONG).await.unwrap().answer.record;
+        matches!(record, Some(Record::Read { .. })).then_some(())
+    })
+    .await;
+    let used = |who| {
+        let usage = getrusage(who).unwrap();
+        let micros = |time: TimeVal| u64::try_from(time.num_microseconds()).unwrap();
+        micros(usage.user_time()) + micros(usage.system_time())
+    };
+    for (what, topic) in [("registration, TCP, ApiVersions, Metadata", None), ("and a record", Some(&topic))]
+    {
+        let children = used(UsageWho::RUSAGE_CHILDREN);
+        let (began, before) = (Instant::now(), used(UsageWho::RUSAGE_SELF));
+        for _ in 0..TIMES {
+            run(&zookeeper, &target, topic, LONG).await.unwrap();
+        }
+        let each = (used(UsageWho::RUSAGE_SELF) - before) / u64::from(TIMES);
+        println!("a check ({what}): {each} µs of processor time, {:?} in all", began.elapsed() / TIMES);
+        assert!(each < 1000, "{each} µs");
+        assert_eq!(used(UsageWho::RUSAGE_CHILDREN), children, "no process was started and waited for");
+    }
 }
 
 async fn registered_elsewhere(zookeeper: &ZooKeeper, target: &Target) {

@@ -140,6 +140,12 @@ fn decode(bytes: &mut Bytes) -> Result<RecordSet, BoxedError> {
     }
 }
 
+/// Entry point for a fuzzer: whatever a broker sends as records, reading ends.
+pub fn fuzz(bytes: &[u8]) {
+    let mut bytes = Bytes::copy_from_slice(bytes);
+    while whole(&bytes) && decode(&mut bytes).is_ok() {}
+}
+
 fn record(value: Bytes, now: i64) -> Record {
     Record {
         transactional: false,
@@ -208,8 +214,7 @@ mod tests {
                 bytes[at] = byte;
             }
             for bytes in [bytes, noise] {
-                let mut bytes = Bytes::from(bytes);
-                while whole(&bytes) && decode(&mut bytes).is_ok() {}
+                fuzz(&bytes);
             }
         }
     }
