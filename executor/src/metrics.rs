@@ -87,6 +87,50 @@ impl Gauges {
     }
 }
 
+/// Entry point for a fuzzer: whatever the bytes, each parser ends, and what it takes are numbers that all receivers take.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz(bytes: &[u8]) {
+    let (mut gauges, mut counters) = (Gauges::default(), Counters::default());
+    if let Ok(jvm) = perfdata::parse(bytes) {
+        jvm.store(&mut gauges, &mut counters);
+    }
+    if let Ok(answer) = kafka::answer(bytes) {
+        answer.store(&mut gauges, &mut counters);
+    }
+    if let Some(stat) = process::stat(bytes) {
+        counters.read(Metric::JvmCpu, stat.cpu_ms());
+        gauges.set(Metric::JvmUptime, stat.age_seconds(1e6));
+    }
+    let counts = [process::rss(bytes), process::memory_available(bytes), process::descriptors_max(bytes)];
+    let pid = process::inner_pid(bytes).map(f64::from);
+    let all = counts.map(|count| count.map(|count| count as f64)).into_iter();
+    for value in all.chain([process::load(bytes), process::uptime(bytes), pid]).flatten() {
+        assert!(value.is_finite() && value >= 0.0, "{value}");
+        gauges.set(Metric::HostLoad, value);
+    }
+    let prefix = clean(&String::from_utf8_lossy(&bytes[..bytes.len().min(64)]));
+    let whose = Identity {
+        prefix: if prefix.is_empty() { "kafka".to_owned() } else { prefix },
+        service: "kafka".to_owned(),
+        broker: 1,
+        tags: StatsdTags::Dogstatsd,
+    };
+    let mut datagrams = statsd::Datagrams::default();
+    datagrams.gauges(&whose, &gauges);
+    for (metric, growth) in counters.send() {
+        datagrams.counter(&whose, metric, growth);
+    }
+    for line in datagrams.iter().flat_map(|datagram| datagram.split(|&byte| byte == b'\n')) {
+        let line = std::str::from_utf8(line).unwrap_or_default();
+        let parts: Vec<&str> = line.splitn(3, [':', '|']).collect();
+        let [name, value, _] = parts[..] else { panic!("{line:?} is no line") };
+        assert!(!name.is_empty() && clean(name) == name, "{name:?}");
+        assert!(value.parse::<f64>().is_ok_and(f64::is_finite), "{value:?}");
+    }
+}
+
 /// How long something took, so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Timed {
@@ -171,6 +215,7 @@ impl Picture {
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -239,6 +284,34 @@ mod tests {
             team_kafka_1_traffic_messages_in{service="kafka-1",broker="3"} 18446744073709551615
         "#]]
         .assert_eq(&prometheus::text(&picture()));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        /// What comes from a JVM, its agent or the kernel, changed and cut, and anything at all.
+        #[test]
+        fn any_bytes(
+            which in 0..4_usize,
+            noise in prop::collection::vec(any::<u8>(), 0..256),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+            end in any::<prop::sample::Index>(),
+        ) {
+            let files: [&[u8]; 3] = [
+                include_bytes!("metrics/perfdata/java-17-g1.bin"),
+                include_bytes!("metrics/kafka/jolokia-2.2.9.json"),
+                b"4711 (java) S 1 4711 4711 0 -1 1077936384 120 3 5 0 1500 250 7 8 20 0 77 0 9000 3 6 1\n",
+            ];
+            let mut bytes = files.get(which).map_or(noise, |file| file.to_vec());
+            for (at, byte) in &changes {
+                if !bytes.is_empty() {
+                    let at = at.index(bytes.len());
+                    bytes[at] = *byte;
+                }
+            }
+            bytes.truncate(end.index(bytes.len() + 1).max(bytes.len() / 2));
+            fuzz(&bytes);
+        }
     }
 
     // D23

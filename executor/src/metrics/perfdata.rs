@@ -3,6 +3,8 @@
 //! A prologue of 32 bytes and then entries of a name and a value each, in the byte order of the machine. The JVM writes
 //! while we read: each 8-byte value is whole, but two of them may be of different moments.
 
+use super::{Gauges, catalog::Metric, delta::Counters};
+
 /// What a JVM says of itself, as far as it is a metric. Which there are depends on the JVM and its collector.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Jvm {
@@ -26,6 +28,34 @@ pub struct Jvm {
     pub threads: Option<u64>,
     /// Classes loaded and not unloaded.
     pub classes: Option<u64>,
+}
+
+impl Jvm {
+    /// Into the values.
+    pub fn store(&self, gauges: &mut Gauges, counters: &mut Counters) {
+        for (metric, value) in [
+            (Metric::HeapUsed, self.heap_used),
+            (Metric::HeapCommitted, self.heap_committed),
+            (Metric::HeapOld, self.old_used),
+            (Metric::Metaspace, self.metaspace_used),
+            (Metric::JavaThreads, self.threads),
+            (Metric::Classes, self.classes),
+        ] {
+            if let Some(value) = value {
+                gauges.set(metric, value as f64);
+            }
+        }
+        for (metric, value) in [
+            (Metric::GcPauses, self.gc_pauses),
+            (Metric::GcPauseTime, self.gc_pause_ms),
+            (Metric::GcFull, self.gc_full),
+            (Metric::Safepoints, self.safepoint_ms),
+        ] {
+            if let Some(value) = value {
+                counters.read(metric, value);
+            }
+        }
+    }
 }
 
 /// Why bytes are no counters to be read.

@@ -111,7 +111,7 @@ impl Jvm {
         }
         let bytes = self.shared.as_mut().map(|file| file.rewind().and_then(|()| buffer.fill(file, LARGEST)));
         let bytes = bytes.unwrap_or(Ok(&[])).map_err(|error| format!("cannot read it: {error}"))?;
-        store(&perfdata::parse(bytes).map_err(|error| error.to_string())?, gauges, counters);
+        perfdata::parse(bytes).map_err(|error| error.to_string())?.store(gauges, counters);
         Ok(())
     }
 
@@ -157,31 +157,6 @@ impl Jvm {
             return Ok(file);
         };
         Err(io::Error::other(format!("{} {why}", path.display())))
-    }
-}
-
-fn store(jvm: &perfdata::Jvm, gauges: &mut Gauges, counters: &mut Counters) {
-    for (metric, value) in [
-        (Metric::HeapUsed, jvm.heap_used),
-        (Metric::HeapCommitted, jvm.heap_committed),
-        (Metric::HeapOld, jvm.old_used),
-        (Metric::Metaspace, jvm.metaspace_used),
-        (Metric::JavaThreads, jvm.threads),
-        (Metric::Classes, jvm.classes),
-    ] {
-        if let Some(value) = value {
-            gauges.set(metric, value as f64);
-        }
-    }
-    for (metric, value) in [
-        (Metric::GcPauses, jvm.gc_pauses),
-        (Metric::GcPauseTime, jvm.gc_pause_ms),
-        (Metric::GcFull, jvm.gc_full),
-        (Metric::Safepoints, jvm.safepoint_ms),
-    ] {
-        if let Some(value) = value {
-            counters.read(metric, value);
-        }
     }
 }
 
