@@ -9,13 +9,14 @@ cargo build --locked --quiet --workspace --bins
 run() { # PACKAGE BINARY NAME
   cargo test --locked --quiet -p "$1" --test "$2" "$3" -- --ignored --exact --nocapture | grep -vE '^$|^running|^test result|^\.$'
 }
-(($#)) || set -- launch restart crash check
+(($#)) || set -- launch restart crash check metrics
 for name; do
   case $name in
     launch) run executor supervise bench::bench_launch_and_end ;;
     restart) run executor supervise bench::bench_restart ;;
     crash) run scheduler e2e bench::bench_crash ;;
+    metrics) run executor supervise bench::bench_metrics ;;
     check) run healthcheck real bench_a_check ;;
-    *) echo "bench: no benchmark $name: launch, restart, crash, check" >&2 && exit 1 ;;
+    *) echo "bench: no benchmark $name: launch, restart, crash, check, metrics" >&2 && exit 1 ;;
   esac
 done

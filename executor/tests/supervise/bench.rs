@@ -26,6 +26,7 @@ use crate::{
     executor::{Executor, contract, free_port, task},
     kafka::{Ensemble, KAFKA, TASK, broker, distribution, executor, label, launched},
     launch::made,
+    metrics::{cost, receivers::fetched},
     zookeeper::FakeZooKeeper,
 };
 
@@ -192,4 +193,44 @@ async fn bench_launch_and_end() {
     println!("--- LAUNCH and end, at the agent");
     show("LAUNCH to \"the JVM runs as process\"", &launch);
     show("SIGKILL of the JVM to TASK_FAILED", &end);
+}
+
+// The budgets: what a round of metrics costs, of everything there is to read.
+#[tokio::test]
+#[ignore = "a benchmark: scripts/bench.sh"]
+async fn bench_metrics() {
+    const EVERY: Duration = Duration::from_millis(100);
+    let ensemble = Ensemble::start().await;
+    let receiver = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let statsd = receiver.local_addr().unwrap().to_string();
+    println!("--- metrics of a real Kafka with a Jolokia agent, to a statsd server");
+    let mut costs = Vec::new();
+    for interval in [Duration::from_secs(3600), EVERY] {
+        let volume = tempfile::tempdir().unwrap();
+        let mut contract = broker(&ensemble, &[]);
+        contract.metrics_agent = Some("metrics-agent.jar".to_owned());
+        contract.metrics.statsd = Some(statsd.clone());
+        let mut executor = executor(volume.path());
+        fs::copy(fetched("fetch-jolokia.sh"), executor.path("metrics-agent.jar")).unwrap();
+        executor.also("KAFKA_EXECUTOR_METRICS_INTERVAL_MS", &interval.as_millis().to_string());
+        executor.also("RUST_LOG", "info");
+        // No health check: what is left is the loop alone.
+        let agent = Agent::start(task(&contract, 60.0)).await;
+        executor.start(agent.address);
+        agent.state(TaskState::TaskRunning).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let (before, began) = (cost(executor.pid()), Instant::now());
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let (after, took) = (cost(executor.pid()), began.elapsed());
+        costs.push((after.0 - before.0, after.1, took));
+        agent.kill(TASK, None);
+        agent.state(TaskState::TaskKilled).await;
+        executor.end_well().await;
+    }
+    let [(idle, without, _), (busy, with, took)] = costs[..] else { panic!("two runs") };
+    let rounds = took.as_secs_f64() / (EVERY.as_secs_f64() + 0.015);
+    let round = busy.saturating_sub(idle) as f64 / rounds;
+    println!("idle, no rounds: {idle} ms of processor time in 10 s, {without} KiB");
+    println!("some {rounds:.0} rounds: {busy} ms, {with} KiB");
+    println!("a round: {round:.2} ms; one every 10 s: {:.4} % of a core", round / 100.0);
 }

@@ -1,7 +1,7 @@
 //! Metrics, as real receivers get them: every name and type; a real Kafka with a real Jolokia through kills of its JVM; and
 //! a receiver that is away.
 
-mod receivers;
+pub(crate) mod receivers;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use std::{
 use api::launch::{LaunchContract, Metrics, StatsdTags};
 use executor::metrics::{
     Gauges, Identity,
-    catalog::{Kind, Metric, Source},
+    catalog::{Kind, Metric},
     statsd::Datagrams,
 };
 use mesos::v1::TaskState;
@@ -348,10 +348,9 @@ async fn the_sum_at_the_receiver_is_what_was_produced() {
     assert_eq!(received(), exposed + 1000 + 1500);
 }
 
-/// Every metric whose source there is was sent, and is shown.
+/// Every metric was sent, and is shown.
 async fn everything_is_told(tee: &Tee, port: u16) {
-    let wanted = |metric: &&Metric| metric.row().source != Source::Logs;
-    let wanted: BTreeSet<&str> = Metric::ALL.iter().filter(wanted).map(|metric| metric.row().name).collect();
+    let wanted: BTreeSet<&str> = Metric::ALL.iter().map(|metric| metric.row().name).collect();
     says(port, "every metric", |metrics, _| wanted.iter().all(|name| metrics.contains_key(*name))).await;
     let told = || -> BTreeSet<String> {
         let lines = tee.lines();
@@ -420,7 +419,7 @@ async fn tags_as_dogstatsd_has_them() {
 }
 
 /// Processor time in milliseconds and memory in KiB.
-fn cost(pid: Pid) -> (u64, u64) {
+pub(crate) fn cost(pid: Pid) -> (u64, u64) {
     let stat = executor::metrics::process::stat(&fs::read(format!("/proc/{pid}/stat")).unwrap()).unwrap();
     let rss = executor::metrics::process::rss(&fs::read(format!("/proc/{pid}/status")).unwrap()).unwrap();
     (stat.cpu_ms(), rss / 1024)

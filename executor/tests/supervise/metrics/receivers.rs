@@ -43,7 +43,7 @@ impl Drop for Program {
 }
 
 /// What a script of scripts/ prints, as the path it is.
-pub(super) fn fetched(script: &str) -> PathBuf {
+pub(crate) fn fetched(script: &str) -> PathBuf {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts").join(script);
     let output = Command::new(&script).stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "{} must succeed", script.display());
