@@ -25,7 +25,7 @@ use nix::{
 use crate::{
     agent::Agent,
     executor::{Executor, task},
-    kafka::{Ensemble, KAFKA, distribution, executor},
+    kafka::{Ensemble, KAFKA, distribution, executor_of},
     zookeeper::FakeZooKeeper,
 };
 
@@ -43,12 +43,16 @@ struct Case {
 impl Case {
     /// A whole Kafka with an empty volume, below a chroot of its own.
     fn new(connect: &str, name: &str) -> Self {
+        Self::of(KAFKA, connect, name)
+    }
+
+    fn of(version: &str, connect: &str, name: &str) -> Self {
         let volume = tempfile::tempdir().unwrap();
         let mut contract =
             crate::executor::contract(&format!("{}/{name}", connect.split('/').next().unwrap()));
         contract.jvm_options = vec!["-XX:TieredStopAtLevel=1".to_owned()];
         contract.layers.clear();
-        let executor = executor(volume.path());
+        let executor = executor_of(version, volume.path());
         Self { executor, contract, program: vec![EXECUTOR.to_owned()], _volume: volume }
     }
 
@@ -499,7 +503,10 @@ async fn data_of_somebody_else() {
     let lock =
         nix::libc::flock { l_type: nix::libc::F_WRLCK as i16, l_whence: 0, l_start: 0, l_len: 0, l_pid: 0 };
     nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_SETLK(&lock)).unwrap();
-    let (cluster, other, locked) = tokio::join!(cluster.fails(), other.fails(), locked.fails());
+    let old = Case::of("2.8.2", &ensemble.connect, "old");
+    stamped(&old, "broker.id=5");
+    let (cluster, other, locked, old) =
+        tokio::join!(cluster.fails(), other.fails(), locked.fails(), old.fails());
     assert_eq!(cluster.incident().cause, Cause::OtherCluster, "{}", cluster.message);
     for part in [
         "the data on the volume data belongs to another Kafka cluster (Invalid cluster.id in: ",
@@ -512,6 +519,13 @@ async fn data_of_somebody_else() {
     assert_eq!(other.incident().cause, Cause::OtherBroker, "{}", other.message);
     let words = "the data on the volume data belongs to another broker (Stored node id 5 doesn't match previous node id 1 in ";
     assert!(other.message.contains(words), "{}", other.message);
+    // Kafka 2.8 has other words for it.
+    assert_eq!(old.incident().cause, Cause::OtherBroker, "{}", old.message);
+    assert!(
+        old.message.contains("the data on the volume data belongs to another broker ("),
+        "{}",
+        old.message
+    );
     assert_eq!(locked.incident().cause, Cause::DataLocked, "{}", locked.message);
     let words = "another process has the data on the volume data (Failed to acquire lock on file .lock in ";
     assert!(locked.message.contains(words), "{}", locked.message);

@@ -11,7 +11,7 @@ use super::{
 /// A disk with less than this free part counts as full when somebody said so: 1/100.
 const FULL: u64 = 100;
 
-/// Kafka's last report of a fatal error, with its stack trace, and an exception nobody caught.
+/// Kafka's reports of a fatal error, with their stack traces, and an exception nobody caught.
 pub(super) fn fatal(evidence: &Evidence) -> Vec<&str> {
     let lines = &evidence.stdout;
     let reports = |line: &String| line.contains("] ERROR ") || line.contains("] FATAL ");
@@ -21,9 +21,13 @@ pub(super) fn fatal(evidence: &Evidence) -> Vec<&str> {
                 .iter()
                 .any(|end| line.contains(end))
     };
-    let last = lines.iter().rposition(ends).or_else(|| lines.iter().rposition(reports));
+    // Several: Kafka 2.8 says why it ends first, and then only that it ends.
+    let mut places: Vec<usize> = (0..lines.len()).filter(|at| ends(&lines[*at])).collect();
+    if places.is_empty() {
+        places.extend(lines.iter().rposition(reports));
+    }
     let mut fatal: Vec<&str> = Vec::new();
-    if let Some(at) = last {
+    for at in places {
         fatal.push(&lines[at]);
         fatal.extend(lines[at + 1..].iter().take_while(|line| !is_logged(line)).map(String::as_str));
     }
