@@ -163,6 +163,21 @@ pub fn one_live_task(nodes: &[Node]) -> Check {
     }
 }
 
+/// No call rests on an unstored write: an incident that is said to be stored is, unless twenty newer ones are.
+pub fn incident_is_stored(store: &Records, call: &Call) -> Check {
+    let Some(message) = &call.message else { return Ok(()) };
+    let ToExecutor::IncidentStored { id } = serde_json::from_slice(&message.data).unwrap() else {
+        return Ok(());
+    };
+    let task: TaskId = message.executor_id.value.parse().unwrap();
+    let prefix = format!("incidents/{}/", task.broker);
+    let kept = store.keys().filter(|key| key.starts_with(&prefix)).count();
+    if store.contains_key(&format!("{prefix}{id}")) || kept == scheduler::incident::KEPT {
+        return Ok(());
+    }
+    Err(format!("no call rests on an unstored write: incident {id} of {task}"))
+}
+
 /// The task whose broker a call takes down; of a restart also the generation that is to run.
 fn taken_down(call: &Call) -> Option<(TaskId, Option<u64>)> {
     if let Some(kill) = &call.kill {

@@ -48,6 +48,8 @@ pub struct Executor {
     pub runs: (Uuid, u64),
     /// The newest generation that is prepared for.
     pub staged: u64,
+    /// What its terminal update will say of its JVM's end.
+    pub data: Option<Vec<u8>>,
     /// Whether it knows no MESSAGE.
     pub deaf: bool,
 }
@@ -97,6 +99,7 @@ impl Executor {
             stopping: false,
             runs: (Uuid::nil(), 0),
             staged: 0,
+            data: None,
             deaf: false,
         }
     }

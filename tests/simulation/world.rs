@@ -2,6 +2,7 @@
 
 mod disasters;
 mod executors;
+mod incidents;
 mod machines;
 mod masters;
 mod restarts;
@@ -13,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use api::launch::LaunchContract;
+use api::{incident::Incident, launch::LaunchContract};
 use local::{
     agent::{self, ContainerEvent},
     link::{LinkId, ToAgent, ToMaster},
@@ -121,6 +122,8 @@ pub struct World {
     tickets: u64,
     /// Every update the scheduler was sent, by uuid.
     updates: BTreeMap<Vec<u8>, v1::TaskStatus>,
+    /// Every incident as its executor's sandbox keeps it.
+    incidents: BTreeMap<uuid::Uuid, Incident>,
     /// Volumes that a broker ever served from.
     served: BTreeSet<String>,
     /// Brokers killed or restarted by us and not back.
@@ -161,6 +164,7 @@ impl World {
             kafka: KafkaTruth::default(),
             tickets: 0,
             updates: BTreeMap::new(),
+            incidents: BTreeMap::new(),
             served: BTreeSet::new(),
             down: BTreeSet::new(),
             forced: BTreeSet::new(),
@@ -335,6 +339,7 @@ impl World {
             Happening::ProcessTick(life) => {
                 if self.process.life == life && self.process.core.is_some() {
                     self.ask_kafka();
+                    self.read_sandbox();
                     self.core_takes(Event::Tick);
                     self.after(1000, Happening::ProcessTick(life));
                 }

@@ -281,7 +281,13 @@ fn kafka_2_8_ends_with_fewer_words() {
                  kafka.common.InconsistentBrokerIdException: Configured broker.id 1 doesn't match stored broker.id Some(5) in meta.properties.\n\tat x\n\
                  [2026-11-25 20:53:50,087] INFO [KafkaServer id=1] shutting down (kafka.server.KafkaServer)\n\
                  [2026-11-25 20:53:50,198] ERROR Exiting Kafka. (kafka.Kafka$)";
-    exits(lines, "", expect!["other_broker: the data on the volume data belongs to another broker (Configured broker.id 1 doesn't match stored broker.id Some(5) in meta.properties.): each broker must have the volume it wrote itself"]);
+    exits(
+        lines,
+        "",
+        expect![
+            "other_broker: the data on the volume data belongs to another broker (Configured broker.id 1 doesn't match stored broker.id Some(5) in meta.properties.): each broker must have the volume it wrote itself"
+        ],
+    );
 }
 
 // D45

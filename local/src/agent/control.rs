@@ -154,7 +154,7 @@ impl Agent {
         if checkpoint {
             self.out.push(Output::Checkpoint(Checkpoint::RunEnded(run)));
         }
-        // A master that is away learns it from the list the agent re-registers with.
+        // A master that is away learns it from the list the agent re-registers with, unless that has left already.
         if self.membership.can_speak() {
             self.out.push(Output::Send(ToMaster::ExecutorExited {
                 framework_id: v1::FrameworkId { value: framework_id.to_owned() },

@@ -37,9 +37,10 @@ impl Membership {
         self.linked && matches!(self.state, State::Connected)
     }
 
-    /// Whether the master listens: also to the last words of an agent that leaves.
+    /// Whether what is said now reaches a master that listens: also the last words of an agent that leaves, and what comes
+    /// behind a re-registration that is on its way, whose list is already wrong. Before one it is passed over.
     pub(super) fn can_speak(&self) -> bool {
-        self.linked && matches!(self.state, State::Connected | State::Leaving)
+        self.linked && !matches!(self.state, State::Recovering { .. })
     }
 
     pub(super) fn is_recovering(&self) -> bool {

@@ -135,6 +135,7 @@ impl World {
         if let Some(broker) = executor.broker() {
             self.kafka.leave(broker, self.now);
         }
+        self.tell_incident(node, container, state == TaskState::TaskKilled);
         self.update(node, container, state);
     }
 
@@ -152,6 +153,7 @@ impl World {
             source: Some(v1::task_status::Source::Executor.into()),
             executor_id: Some(v1::ExecutorId { value: executor.run.executor_id.clone() }),
             uuid: Some(uuid.as_bytes().to_vec()),
+            data: scheduler::broker::is_terminal(state).then(|| executor.data.take()).flatten(),
             labels: (state == TaskState::TaskRunning).then(|| restarts::labels(executor.runs)),
             ..Default::default()
         };

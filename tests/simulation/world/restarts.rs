@@ -73,6 +73,8 @@ impl World {
         if executor.ending || executor.stopping || contract.generation <= executor.runs.1 {
             return;
         }
+        self.tell_incident(node, container, true);
+        let executor = executor_of(self, node, container);
         executor.runs = (contract.config_id, contract.generation);
         executor.serving = false;
         if let Some(broker) = executor.broker() {
@@ -82,7 +84,7 @@ impl World {
         self.start_jvm(node, container, contract.generation);
     }
 
-    fn executor_says(&mut self, node: usize, container: &str, said: &ToScheduler) {
+    pub(super) fn executor_says(&mut self, node: usize, container: &str, said: &ToScheduler) {
         let ticket = agent::Ticket(self.ticket());
         let executor = executor_of(self, node, container);
         if executor.stream.is_none() {
@@ -99,6 +101,10 @@ impl World {
     }
 }
 
-fn executor_of<'a>(world: &'a mut World, node: usize, container: &str) -> &'a mut crate::node::Executor {
+pub(super) fn executor_of<'a>(
+    world: &'a mut World,
+    node: usize,
+    container: &str,
+) -> &'a mut crate::node::Executor {
     world.nodes[node].executors.get_mut(container).unwrap()
 }

@@ -168,6 +168,7 @@ impl World {
         let checks = [
             invariant::launch_is_stored(store, &call),
             invariant::acknowledged_is_stored(store, &call, &self.updates),
+            invariant::incident_is_stored(store, &call),
             invariant::destroyed_held_nothing(&call, &self.served),
         ];
         let down = invariant::one_down_by_our_hand(&call, core, &self.serving(), &self.down, &self.forced);

@@ -89,6 +89,30 @@ fn an_end_whose_updates_wait_is_remembered_over_a_restart() {
     assert!(recovered(&bench.disk).frameworks.is_empty());
 }
 
+// Found by seed 974 of the simulation: the master kept the executor's resources for ever.
+#[test]
+fn an_executor_that_ends_while_the_agent_re_registers_is_told_behind_its_list() {
+    let mut bench = Bench::new();
+    let container = bench.launched(&framework(true, true));
+    bench.subscribe("e", vec![], vec![]);
+    bench.give(Input::Unlinked);
+    let mut out = bench.give(Input::Linked);
+    let asked = |out: &[Output]| {
+        out.iter().find_map(|output| match output {
+            Output::Send(ToMaster::Reregister { executors, .. }) => Some(executors.len()),
+            _ => None,
+        })
+    };
+    for _ in 0..60 {
+        if asked(&out).is_none() {
+            out = bench.wait(SECOND);
+        }
+    }
+    assert_eq!(asked(&out), Some(1));
+    let out = bench.container(&container, ContainerEvent::Exited { status: 9 });
+    assert_eq!(exited(&out), Some(9));
+}
+
 #[test]
 fn frameworks_without_checkpoint_leave_nothing_on_disk() {
     let mut bench = Bench::new();
