@@ -66,21 +66,25 @@ async fn settled(addresses: &Addresses) -> u32 {
 /// From now until every other broker knows a leader of each partition, and a controller, that are not `dead`.
 async fn led_without(dead: u32, addresses: &Addresses) -> Duration {
     let began = Instant::now();
-    for (_, address) in addresses.iter().filter(|(id, _)| **id != dead) {
-        loop {
-            let led = asked(address).await.is_some_and(|metadata| {
-                let alive = |id: Option<u32>| id.is_some_and(|id| id != dead);
-                let partitions = &metadata.topics[TOPIC].partitions;
-                alive(metadata.controller) && partitions.values().all(|one| alive(one.leader))
-            });
-            if led {
-                break;
-            }
-            assert!(began.elapsed() < PATIENCE, "no leaders");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
+    let survivors: Vec<_> = addresses.iter().filter(|(id, _)| **id != dead).map(|(_, it)| it).collect();
+    tokio::join!(led(survivors[0], dead), led(survivors[1], dead));
     began.elapsed()
+}
+
+async fn led(address: &str, dead: u32) {
+    let mut connection = Connection::connect(address, "bench", LIMIT).await.unwrap();
+    let began = Instant::now();
+    loop {
+        let metadata = connection.metadata(Topics::All).await.unwrap();
+        let alive = |id: Option<u32>| id.is_some_and(|id| id != dead);
+        let topic = metadata.topics.get(TOPIC);
+        let all = topic.is_some_and(|topic| topic.partitions.values().all(|one| alive(one.leader)));
+        if alive(metadata.controller) && all {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "no leaders");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// Kafka by hand, three brokers of it.
