@@ -15,6 +15,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     message::DeliveryResult,
     producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer},
+    types::RDKafkaErrorCode,
 };
 
 /// Keys in use: records of one key stay in one partition, so their order must hold.
@@ -133,6 +134,20 @@ impl Journal {
     }
 }
 
+/// First and next offset of a partition. Its leader may move just then: after a roll Kafka gives it back to the preferred
+/// one.
+fn watermarks(consumer: &BaseConsumer, topic: &str, partition: i32) -> (i64, i64) {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        match consumer.fetch_watermarks(topic, partition, Duration::from_secs(30)) {
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NotLeaderForPartition) => {
+                assert!(Instant::now() < end, "{topic}/{partition} finds no leader");
+            }
+            answer => return answer.unwrap(),
+        }
+    }
+}
+
 /// Reads a topic from its beginning to its end: the sequence numbers of each key, in their order.
 pub(crate) fn read_back(servers: &str, topic: &str, partitions: i32) -> BTreeMap<u64, Vec<u64>> {
     let consumer: BaseConsumer = ClientConfig::new()
@@ -141,11 +156,10 @@ pub(crate) fn read_back(servers: &str, topic: &str, partitions: i32) -> BTreeMap
         .set("enable.auto.commit", "false")
         .create()
         .unwrap();
-    let timeout = Duration::from_secs(30);
     let mut list = TopicPartitionList::new();
     let mut left = BTreeMap::new();
     for partition in 0..partitions {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, timeout).unwrap();
+        let (low, high) = watermarks(&consumer, topic, partition);
         assert_eq!(low, 0, "nothing was deleted");
         list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
         if high > 0 {
