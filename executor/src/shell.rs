@@ -12,6 +12,7 @@ mod agent;
 mod archive;
 mod artifacts;
 mod broker;
+mod cgroup;
 mod check;
 mod evidence;
 mod foreign;

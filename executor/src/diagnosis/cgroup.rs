@@ -13,6 +13,8 @@ pub struct Place {
     pub events: &'static str,
     /// Name of the file with the limit.
     pub limit: &'static str,
+    /// Name of the file with what is used.
+    pub usage: &'static str,
 }
 
 /// Where the memory cgroup of a process may be. `cgroup`: its `/proc/<pid>/cgroup`; `mounts`: our `/proc/self/mountinfo`.
@@ -29,15 +31,15 @@ pub fn places(cgroup: &str, mounts: &str) -> Vec<Place> {
         if !version_1 && !controllers.is_empty() {
             continue;
         }
-        let (kind, events, limit) = match version_1 {
-            true => ("cgroup", "memory.oom_control", "memory.limit_in_bytes"),
-            false => ("cgroup2", "memory.events", "memory.max"),
+        let (kind, events, limit, usage) = match version_1 {
+            true => ("cgroup", "memory.oom_control", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+            false => ("cgroup2", "memory.events", "memory.max", "memory.current"),
         };
         for (root, mount_point) in mounts.lines().filter_map(|line| mount(line, kind)) {
             let inside = path.strip_prefix(root.trim_end_matches('/')).unwrap_or(path);
             let below = |part: &str| PathBuf::from(&mount_point).join(part.trim_start_matches('/'));
             for directory in [below(inside), below("")] {
-                let place = Place { directory, events, limit };
+                let place = Place { directory, events, limit, usage };
                 if is_plain(&place.directory) && !places.contains(&place) {
                     places.push(place);
                 }
@@ -71,6 +73,15 @@ pub fn oom_kills(text: &str) -> Option<u64> {
 /// The limit in bytes; `None` where there is none: `max`, or what version 1 says for it.
 pub fn limit(text: &str) -> Option<u64> {
     text.trim().parse().ok().filter(|limit| *limit < 1 << 60)
+}
+
+/// What may still be used of a limit, in bytes: file pages that nobody has looked at for long make room at once.
+/// `stat`: `memory.stat`, which in version 1 has its sums with those below under names of their own.
+pub fn room(limit: u64, usage: &str, stat: &str) -> Option<u64> {
+    let used: u64 = usage.trim().parse().ok()?;
+    let value = |name: &str| stat.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    let reclaimable = value("total_inactive_file ").or_else(|| value("inactive_file ")).unwrap_or(0);
+    Some(limit.saturating_sub(used.saturating_sub(reclaimable)))
 }
 
 #[cfg(test)]
@@ -126,5 +137,14 @@ mod tests {
         assert_eq!(limit("314572800\n"), Some(314_572_800));
         assert_eq!(limit("max\n"), None);
         assert_eq!(limit("9223372036854771712\n"), None);
+    }
+
+    #[test]
+    fn room_is_what_is_neither_used_nor_held_by_old_files() {
+        assert_eq!(room(1000, "700\n", "anon 500\ninactive_file 150\nactive_file 50\n"), Some(450));
+        assert_eq!(room(1000, "700\n", "inactive_file 1\ntotal_inactive_file 200\n"), Some(500));
+        assert_eq!(room(1000, "1200\n", ""), Some(0));
+        assert_eq!(room(1000, "100\n", "inactive_file 300\n"), Some(1000));
+        assert_eq!(room(1000, "", "inactive_file 300\n"), None);
     }
 }

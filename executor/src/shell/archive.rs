@@ -3,7 +3,8 @@
 //! Whatever goes wrong is said once, and brokers start without an archive, as they would have.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, BufRead},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::Path,
     time::Duration,
@@ -17,10 +18,13 @@ use nix::{
     },
     unistd::Pid,
 };
-use tokio::time::Instant;
+use tokio::{
+    task::{JoinHandle, spawn_blocking},
+    time::Instant,
+};
 use tracing::{info, warn};
 
-use super::{artifacts::jre_of, fork, limits};
+use super::{artifacts::jre_of, cgroup, fork, limits, process::Awaited};
 use crate::{
     archive::{Archive, CLASSES, LIST, LOG, Looks, Stamp, Use, file, wanted},
     artifact::{Java, Kafka},
@@ -32,6 +36,11 @@ use crate::{
 const SETTLED: Duration = Duration::from_secs(10);
 /// Room that the volume must keep beyond the archive, in bytes.
 const ROOM: u64 = 512 << 20;
+/// Memory that the container must have left for the maker, in bytes: it takes 150 to 300 MiB, and where a container's
+/// limit is hit Mesos ends it with all that is in it, the broker first of all.
+const MEMORY: u64 = 512 << 20;
+/// Between two looks at a container that is too full.
+const TIGHT: Duration = Duration::from_secs(60);
 /// A maker that takes longer is ended. Five seconds of a processor are usual, and it gets only what is left over.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
@@ -86,12 +95,16 @@ pub(super) struct Archivist {
     /// Since when it serves.
     serves: Option<Instant>,
     maker: Option<Maker>,
+    /// When the container was last found too full for it.
+    tight: Option<Instant>,
     failed: bool,
 }
 
 #[derive(Debug)]
 struct Maker {
     pid: Pid,
+    /// We reap it, not [`super::process::Family`].
+    _awaited: Awaited,
     recipe: Recipe,
     since: Instant,
     /// Whether its broker has ended meanwhile, and it is swept with it.
@@ -115,7 +128,7 @@ impl Archivist {
         let since = match self.serves {
             Some(since) => since,
             None => {
-                self.check(sandbox);
+                let _goes_on_beside_the_loop = self.check(sandbox);
                 *self.serves.insert(Instant::now())
             }
         };
@@ -126,29 +139,51 @@ impl Archivist {
             return;
         }
         let noted = self.jvm.as_ref().is_some_and(|(_, recipe)| recipe.archive.used == Use::Note);
-        if self.failed || since.elapsed() < SETTLED || !noted {
+        let tight = self.tight.is_some_and(|looked| looked.elapsed() < TIGHT);
+        if self.failed || since.elapsed() < SETTLED || !noted || tight {
+            return;
+        }
+        self.make(cgroup::place().and_then(|place| cgroup::room(&place)), sandbox);
+    }
+
+    /// Starts the maker, unless the container's memory has too little `room` for it now.
+    fn make(&mut self, room: Option<u64>, sandbox: &Path) {
+        if let Some(room) = room.filter(|room| *room <= MEMORY) {
+            if self.tight.replace(Instant::now()).is_none() {
+                let (left, needed) = (room >> 20, MEMORY >> 20);
+                info!(
+                    "no class-data archive yet: the container has {left} MiB left, and {needed} MiB are wanted"
+                );
+            }
             return;
         }
         let Some((_, recipe)) = self.jvm.take() else { return };
         match begin(&recipe, sandbox) {
             Ok(pid) => {
                 info!(%pid, file = recipe.archive.file, "making the class-data archive");
-                self.maker = Some(Maker { pid, recipe, since: Instant::now(), swept: false });
+                let (_awaited, since) = (Awaited::new(pid), Instant::now());
+                self.maker = Some(Maker { pid, _awaited, recipe, since, swept: false });
             }
             Err(error) => self.give_up(&error),
         }
     }
 
     /// A JVM is silent about an archive that it did not map. One that is no good goes, and the next start makes room
-    /// for a better one.
-    fn check(&self, sandbox: &Path) {
-        let Some((pid, Recipe { archive, .. })) = &self.jvm else { return };
-        let Ok(maps) = fs::read_to_string(format!("/proc/{pid}/maps")) else { return };
-        // The volume may be a link in the sandbox; the kernel names the file behind it.
-        let name = archive.file.rsplit_once('/').map_or(&*archive.file, |(_, name)| name);
-        if archive.used == Use::Map && !maps.contains(name) {
-            remove(archive, sandbox, "the JVM did not take it");
+    /// for a better one. A large broker maps thousands of files, so this is not for the loop.
+    fn check(&self, sandbox: &Path) -> Option<JoinHandle<()>> {
+        let (pid, Recipe { archive, .. }) = self.jvm.as_ref()?;
+        if archive.used != Use::Map {
+            return None;
         }
+        let (pid, archive, sandbox) = (*pid, archive.clone(), sandbox.to_owned());
+        Some(spawn_blocking(move || {
+            // The volume may be a link in the sandbox; the kernel names the file behind it.
+            let name = archive.file.rsplit_once('/').map_or(&*archive.file, |(_, name)| name);
+            let maps = fs::File::open(format!("/proc/{pid}/maps"));
+            if let Ok(Some(false)) = maps.and_then(|maps| is_mapped(io::BufReader::new(maps), name)) {
+                remove(&archive, &sandbox, "the JVM did not take it");
+            }
+        }))
     }
 
     /// The JVM has ended. One that crashed before it ever served had perhaps a bad archive.
@@ -198,6 +233,19 @@ impl Archivist {
     }
 }
 
+/// Whether one of these mappings is of a file of this name; nobody knows where there are none, as of one that ended.
+fn is_mapped(mut maps: impl BufRead, name: &str) -> io::Result<Option<bool>> {
+    let (mut line, mut any) = (Vec::new(), None);
+    while maps.read_until(b'\n', &mut line)? > 0 {
+        if line.windows(name.len()).any(|part| part == name.as_bytes()) {
+            return Ok(Some(true));
+        }
+        any = Some(false);
+        line.clear();
+    }
+    Ok(any)
+}
+
 fn remove(archive: &Archive, sandbox: &Path, why: &str) {
     match fs::remove_file(sandbox.join(&archive.file)) {
         Ok(()) => info!(file = archive.file, why, "the class-data archive is removed"),
@@ -233,3 +281,6 @@ fn finish(archive: &Archive, sandbox: &Path) -> io::Result<u64> {
     fs::rename(&made, sandbox.join(&archive.file))?;
     Ok(size)
 }
+
+#[cfg(test)]
+mod tests;

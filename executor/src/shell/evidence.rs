@@ -3,8 +3,6 @@
 //! All reads are of files on this machine, bounded, and no failure of one keeps another from being read.
 
 use std::{
-    fs::{self, File},
-    io::Read as _,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -17,21 +15,18 @@ use nix::{sys::statvfs::statvfs, unistd::Pid};
 use overrider::layer::is_secret;
 use uuid::Uuid;
 
-use super::tail::{self, Mark};
+use super::{
+    cgroup,
+    tail::{self, Mark},
+};
 use crate::{
     command::JvmCommand,
-    diagnosis::{
-        Evidence, Facts,
-        cgroup::{self, Place},
-        lines,
-    },
+    diagnosis::{Evidence, Facts, cgroup::Place, lines},
     properties::bracketed,
 };
 
 /// How much of a crash file's beginning is kept: its summary ends well before.
 const CRASH_HEAD: u64 = 8 * 1024;
-/// Most that is read of the kernel's files.
-const KERNEL_FILE: u64 = 256 * 1024;
 
 /// What is known of a JVM before it starts, and where its end will show.
 #[derive(Clone, Debug)]
@@ -75,8 +70,7 @@ impl Witness {
     pub(super) fn start(mark: Mark, pid: Pid, command: &JvmCommand, sandbox: &Path) -> Start {
         let set = command.arguments.iter().rev().find_map(|option| option.strip_prefix("-XX:ErrorFile="));
         let name = set.unwrap_or("hs_err_pid%p.log").replace("%p", &pid.to_string());
-        let memory = place()
-            .and_then(|place| Some((cgroup::oom_kills(&read(&place.directory.join(place.events))?)?, place)));
+        let memory = cgroup::place().and_then(|place| Some((cgroup::oom_kills(&place)?, place)));
         Start {
             mark,
             pid,
@@ -107,37 +101,15 @@ impl Witness {
     }
 
     fn crash(&self, start: &Start) -> Option<CrashFile> {
-        let head = read_head(&start.crash_file, CRASH_HEAD)?;
+        let head = cgroup::read_head(&start.crash_file, CRASH_HEAD)?;
         let name = start.crash_file.file_name()?.to_string_lossy().into_owned();
         tracing::debug!(jvm = %start.pid, name, "it left a crash file");
         Some(CrashFile { head: lines::first(&head, &self.secrets), name })
     }
 }
 
-/// The memory cgroup that can be read: the JVM's is ours.
-fn place() -> Option<Place> {
-    let places =
-        cgroup::places(&read(Path::new("/proc/self/cgroup"))?, &read(Path::new("/proc/self/mountinfo"))?);
-    places.into_iter().find(|place| read(&place.directory.join(place.events)).is_some())
-}
-
 fn memory(start: &Start) -> Option<Memory> {
     let (place, before) = start.memory.as_ref()?;
-    let now = cgroup::oom_kills(&read(&place.directory.join(place.events))?)?;
-    let limit = read(&place.directory.join(place.limit)).and_then(|text| cgroup::limit(&text));
-    Some(Memory { limit, oom_kills: now.saturating_sub(*before) })
-}
-
-fn read(path: &Path) -> Option<String> {
-    read_head(path, KERNEL_FILE)
-}
-
-/// The beginning of a regular file.
-fn read_head(path: &Path, limit: u64) -> Option<String> {
-    if !fs::metadata(path).ok()?.is_file() {
-        return None;
-    }
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(limit).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    let now = cgroup::oom_kills(place)?;
+    Some(Memory { limit: cgroup::limit(place), oom_kills: now.saturating_sub(*before) })
 }

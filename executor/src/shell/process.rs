@@ -164,7 +164,7 @@ fn reap(pid: Pid) -> bool {
 
 /// The ended children of `us` but for `leader`, which may have ended since it was asked about, and whose status is the one
 /// that counts; and but for those that are [`Awaited`].
-fn orphans(found: &[Process], us: Pid, leader: Pid) -> Vec<Pid> {
+pub(super) fn orphans(found: &[Process], us: Pid, leader: Pid) -> Vec<Pid> {
     let awaited = awaited();
     found
         .iter()
@@ -205,7 +205,7 @@ const PROC: &str = "/proc";
 
 /// A line of `/proc/<pid>/stat`.
 #[derive(Debug, PartialEq, Eq)]
-struct Process {
+pub(super) struct Process {
     pid: Pid,
     state: u8,
     parent: Pid,
@@ -223,7 +223,7 @@ impl Process {
 ///
 /// # Errors
 /// Where the list or a line of it can't be read: whom it leaves out is unknown then.
-fn processes(proc: &Path) -> io::Result<Vec<Process>> {
+pub(super) fn processes(proc: &Path) -> io::Result<Vec<Process>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(proc)? {
         let entry = entry?;
