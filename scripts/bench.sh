@@ -7,9 +7,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cargo build --locked --quiet --workspace --bins
 run() { # PACKAGE BINARY NAME
-  cargo test --locked --quiet -p "$1" --test "$2" "$3" -- --ignored --exact --nocapture | grep -vE '^$|^running|^test result|^\.$'
+  cargo test --locked --quiet ${KAFKA_BENCH_PROFILE-} -p "$1" --test "$2" "$3" -- --ignored --exact --nocapture | grep -vE '^$|^running|^test result|^\.$'
 }
-(($#)) || set -- launch restart crash check metrics
+(($#)) || set -- launch restart crash check metrics soak
 for name; do
   case $name in
     launch) run executor supervise bench::bench_launch_and_end ;;
@@ -17,6 +17,7 @@ for name; do
     crash) run scheduler e2e bench::bench_crash ;;
     metrics) run executor supervise bench::bench_metrics ;;
     check) run healthcheck real bench_a_check ;;
-    *) echo "bench: no benchmark $name: launch, restart, crash, check, metrics" >&2 && exit 1 ;;
+    soak) KAFKA_BENCH_PROFILE=--release run executor supervise bench::bench_soak ;;
+    *) echo "bench: no benchmark $name: launch, restart, crash, check, metrics, soak" >&2 && exit 1 ;;
   esac
 done

@@ -10,7 +10,7 @@ use std::{
 
 use api::{
     ids::TaskId,
-    launch::{LABEL_GENERATION, LaunchContract},
+    launch::{Health, LABEL_GENERATION, LaunchContract, Logs, Syslog, SyslogFormat},
     message::ToExecutor,
 };
 use healthcheck::check::{self, Target};
@@ -233,4 +233,122 @@ async fn bench_metrics() {
     println!("idle, no rounds: {idle} ms of processor time in 10 s, {without} KiB");
     println!("some {rounds:.0} rounds: {busy} ms, {with} KiB");
     println!("a round: {round:.2} ms; one every 10 s: {:.4} % of a core", round / 100.0);
+}
+
+/// A line as Kafka's own, and how many.
+const LINES: u32 = 1_000_000;
+const EACH: &str = "[2026-11-25 20:46:53,123] INFO [Partition orders-7 broker=1] ISR updated to 1,2,0 and version updated to 7 (kafka.cluster.Partition)\n";
+
+/// A TLS server that takes everything, and the file with its certificate.
+fn sink(place: &Path) -> (Child, u16, String) {
+    let port = free_port();
+    let openssl = |arguments: String| {
+        let mut command = Command::new("openssl");
+        command.args(arguments.split_whitespace()).current_dir(place).stdin(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let made = openssl(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout key.pem -out cert.pem \
+         -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE"
+            .to_owned(),
+    );
+    assert!({ made }.status().unwrap().success(), "openssl made no certificate");
+    let served =
+        format!("s_server -accept 127.0.0.1:{port} -cert cert.pem -key key.pem -quiet -naccept 1000");
+    // At the end of its input it would close what it accepted.
+    (
+        openssl(served).stdin(Stdio::piped()).spawn().unwrap(),
+        port,
+        place.join("cert.pem").display().to_string(),
+    )
+}
+
+// The issue's budgets: the executor's memory and idle time with all it does, after a million lines over TLS.
+// KAFKA_SOAK_MINUTES says how long checks and metrics go on, 30 by default.
+#[tokio::test]
+#[ignore = "a benchmark: scripts/bench.sh"]
+async fn bench_soak() {
+    let minutes = std::env::var("KAFKA_SOAK_MINUTES").map_or(30, |text| text.parse::<u64>().unwrap());
+    let ensemble = Ensemble::start().await;
+    let (place, volume) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (mut server, port, ca_file) = sink(place.path());
+    let statsd = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut contract = broker(&ensemble, &[]);
+    contract.metrics_agent = Some("metrics-agent.jar".to_owned());
+    contract.metrics.statsd = Some(statsd.local_addr().unwrap().to_string());
+    contract.health = Some(Health {
+        enabled: true,
+        delay_secs: 15,
+        interval_secs: 10,
+        timeout_secs: 20,
+        grace_secs: 10,
+        max_failures: 3,
+        topic: Some("health".to_owned()),
+    });
+    contract.logs = Logs {
+        syslog: Some(Syslog {
+            uri: format!("tls://localhost:{port}"),
+            facility: "daemon".to_owned(),
+            format: SyslogFormat::Rfc5424,
+            ca_file: Some(ca_file),
+            spool_mb: 256,
+            executor: true,
+        }),
+        sandbox_mb: 256,
+    };
+    let mut executor = executor(volume.path());
+    fs::copy(fetched("fetch-jolokia.sh"), executor.path("metrics-agent.jar")).unwrap();
+    executor.also("RUST_LOG", "info");
+    let agent = launched(&mut executor, &contract).await;
+    agent.state(TaskState::TaskRunning).await;
+
+    let rss = || cost(executor.pid()).1;
+    println!(
+        "--- the executor: checks with a record, metrics by Jolokia to statsd, logs over TLS; KiB resident"
+    );
+    println!("serving                            {:>6}", rss());
+    let shipped = async || {
+        let body = crate::metrics::shown(contract.api_port).await.0;
+        body.get("log.lines_shipped").and_then(|metric| metric["value"].as_f64()).unwrap_or(0.0) as u32
+    };
+    let before = cost(executor.pid()).0;
+    let mut log = fs::File::options().append(true).open(executor.path("stdout")).unwrap();
+    for _ in 0..LINES / 1000 {
+        std::io::Write::write_all(&mut log, EACH.repeat(1000).as_bytes()).unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while shipped().await < LINES {
+        assert!(Instant::now() < deadline, "{} lines were shipped", shipped().await);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    println!(
+        "{LINES} lines later               {:>6}, {} ms of processor",
+        rss(),
+        cost(executor.pid()).0 - before
+    );
+    let (idle, began, mut most) = (cost(executor.pid()).0, Instant::now(), 0);
+    while began.elapsed() < Duration::from_secs(60 * minutes) {
+        most = most.max(rss());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let (spent, took) = (cost(executor.pid()).0 - idle, began.elapsed());
+    println!(
+        "{minutes} minutes later, the most        {most:>6}, {:.3} % of a core",
+        0.1 * spent as f64 / took.as_secs_f64()
+    );
+    println!(
+        "{}",
+        fs::read_to_string(format!("/proc/{}/status", executor.pid()))
+            .unwrap()
+            .lines()
+            .filter(|line| line.starts_with("VmHWM") || line.starts_with("Rss"))
+            .collect::<Vec<_>>()
+            .join("; ")
+    );
+    agent.kill(TASK, None);
+    agent.state(TaskState::TaskKilled).await;
+    executor.end_well().await;
+    let _ended = server.kill().and_then(|()| server.wait().map(drop));
 }

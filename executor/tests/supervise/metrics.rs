@@ -171,7 +171,7 @@ async fn produce(port: u16, messages: usize) {
 }
 
 /// One value of a broker's `/admin/metrics`, and its notes.
-async fn shown(port: u16) -> (BTreeMap<String, Value>, BTreeMap<String, String>) {
+pub(crate) async fn shown(port: u16) -> (BTreeMap<String, Value>, BTreeMap<String, String>) {
     let answer = get(port, "/admin/metrics").await;
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     let mut json: Value = serde_json::from_str(body).unwrap_or_default();

@@ -21,6 +21,8 @@ use crate::{
 
 /// Between two attempts to connect: the first time, and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// A connection that stands for so long is one: a server that takes it and closes it at once is away all the same.
+const STOOD: Duration = Duration::from_secs(1);
 /// Between two looks at a server that takes nothing.
 const STALL: Duration = Duration::from_millis(100);
 /// Datagrams are lost in silence where the receiver's buffer is full: so many bytes, then a pause.
@@ -35,6 +37,8 @@ pub(super) struct Courier {
     counters: Arc<Counters>,
     backoff: Duration,
     due: Option<Instant>,
+    /// When the connection was made.
+    opened: Instant,
     /// Since when there is no connection, and what was said last about it.
     away: Option<(Instant, String)>,
     /// Dropped before this absence.
@@ -72,6 +76,7 @@ impl Courier {
             counters,
             backoff: BACKOFF.0,
             due: None,
+            opened: Instant::now(),
             away: None,
             dropped: 0,
         }
@@ -83,21 +88,23 @@ impl Courier {
 
     /// Connects if it is time to; `hurried`: it is.
     pub(super) fn connect(&mut self, spool: &mut Spool, now: Instant, hurried: bool) {
+        if self.connection.is_some() && now.duration_since(self.opened) >= STOOD {
+            self.backoff = BACKOFF.0;
+            if let Some((since, _)) = self.away.take() {
+                let (dropped, away) = (spool.dropped - self.dropped, (self.opened - since).as_secs_f64());
+                info!(server = %self.server.target, dropped, "the syslog server is back after {away:.1} s");
+            }
+        }
         if self.connection.is_some() || (!hurried && self.due.is_some_and(|due| now < due)) {
             return;
         }
         match self.open() {
             Ok(connection) => {
                 spool.rewind(connection.keep());
-                let dropped = spool.dropped - self.dropped;
-                match self.away.take() {
-                    Some((since, _)) => {
-                        let away = now.duration_since(since).as_secs_f64();
-                        info!(server = %self.server.target, dropped, "the syslog server is back after {away:.1} s");
-                    }
-                    None => info!(server = %self.server.target, "logs go to the syslog server"),
+                if self.away.is_none() {
+                    info!(server = %self.server.target, "logs go to the syslog server");
                 }
-                self.backoff = BACKOFF.0;
+                self.opened = now;
                 self.connection = Some(connection);
                 self.counters.add_connections(1);
                 self.counters.set_connected(true);

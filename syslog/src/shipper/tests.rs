@@ -346,3 +346,21 @@ fn lines_of_the_program_that_ships() {
     assert_eq!(messages[2], "<27 tests: executor: no");
     assert_eq!(shipped, 5);
 }
+
+// A proxy whose server is away takes every connection and closes it.
+#[test]
+fn a_server_that_closes_at_once_is_asked_ever_more_seldom() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("stdout");
+    append(&path, "a\n");
+    let receiver = Receiver::new();
+    let began = Instant::now();
+    let _shipper = follow(options(receiver.target(), 1 << 20), &path);
+    let mut accepted = 0;
+    wait_for("six connections", || {
+        accepted += u32::from(receiver.listener.accept().is_ok());
+        (accepted == 6).then_some(())
+    });
+    // 0.1, 0.2, 0.4, 0.8 and 1.6 s between them.
+    assert!(began.elapsed() >= Duration::from_secs(3), "{:?}", began.elapsed());
+}
