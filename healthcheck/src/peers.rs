@@ -1,9 +1,10 @@
 //! Do others fail in the same way? Asked just before a broker is ended (D29): where its peers cannot serve either,
 //! something that all of them need is away, and a restart of this one only adds to the trouble.
 //!
-//! Two are asked, as this one was: those whose ids follow its own, so that not everybody asks the same two. Live ones,
-//! registered now, come before those that were last seen in the metadata. A cluster of one broker has no peers, and
-//! nobody to excuse it.
+//! Two are asked, as this one was: those whose ids follow its own, so that not everybody asks the same two. They are
+//! live ones, registered now; those that were last seen in the metadata only where ZooKeeper does not say who is live: of
+//! one that is not registered it is known that it is gone, and its silence says nothing of ours. A cluster of one broker
+//! has no peers, and nobody to excuse it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -30,11 +31,11 @@ pub async fn look(
 ) -> Vec<Looked> {
     let registered = timeout(limit, zookeeper.registrations()).await;
     let live = match registered {
-        Ok(Ok(found)) => found.iter().map(|(id, found)| (*id, found.endpoint().address())).collect(),
+        Ok(Ok(found)) => Some(found.iter().map(|(id, found)| (*id, found.endpoint().address())).collect()),
         // Then ZooKeeper is the trouble, and those known are good enough.
-        Ok(Err(_)) | Err(_) => BTreeMap::new(),
+        Ok(Err(_)) | Err(_) => None,
     };
-    let looks = choose(own, &live, known).into_iter().map(|target| async move {
+    let looks = choose(own, live.as_ref(), known).into_iter().map(|target| async move {
         let looked = one(zookeeper, &target, limit).await;
         (target.broker, looked)
     });
@@ -56,20 +57,18 @@ async fn one(zookeeper: &ZooKeeper, target: &Target, limit: Duration) -> Result<
     timeout(limit, registered(zookeeper, target)).await.map_or(Ok(()), |found| found.map(drop))
 }
 
-/// Whom to look at.
-fn choose(own: u32, live: &BTreeMap<u32, String>, known: &BTreeMap<u32, String>) -> Vec<Target> {
+/// Whom to look at. `live`: the brokers registered, if ZooKeeper said.
+fn choose(own: u32, live: Option<&BTreeMap<u32, String>>, known: &BTreeMap<u32, String>) -> Vec<Target> {
+    let brokers = live.unwrap_or(known);
     // Round the ring of ids, ours left out.
-    let after = |brokers: &BTreeMap<u32, String>| -> Vec<(u32, String)> {
-        let later = brokers.range(own.saturating_add(1)..);
-        let earlier = brokers.range(..own);
-        later.chain(earlier).filter(|(id, _)| **id != own).map(|(id, at)| (*id, at.clone())).collect()
+    let later = brokers.range(own.saturating_add(1)..);
+    let others = later.chain(brokers.range(..own)).filter(|(id, _)| **id != own);
+    let target = |(broker, address): (&u32, &String)| Target {
+        broker: *broker,
+        advertised: address.clone(),
+        address: address.clone(),
     };
-    let mut chosen = after(live);
-    let others = after(known).into_iter().filter(|(id, _)| !live.contains_key(id));
-    chosen.extend(others);
-    chosen.truncate(COUNT);
-    let target = |(broker, address): (u32, String)| Target { broker, advertised: address.clone(), address };
-    chosen.into_iter().map(target).collect()
+    others.take(COUNT).map(target).collect()
 }
 
 /// What that excuses: all that were asked fail as this broker does.
@@ -87,18 +86,28 @@ mod tests {
         ids.iter().map(|id| (*id, format!("host-{id}:9092"))).collect()
     }
 
-    fn chosen(own: u32, live: &[u32], known: &[u32]) -> Vec<u32> {
-        choose(own, &brokers(live), &brokers(known)).iter().map(|target| target.broker).collect()
+    fn chosen<'a>(own: u32, live: impl Into<Option<&'a [u32]>>, known: &[u32]) -> Vec<u32> {
+        choose(own, live.into().map(brokers).as_ref(), &brokers(known))
+            .iter()
+            .map(|target| target.broker)
+            .collect()
     }
 
     #[test]
-    fn two_that_follow_live_ones_first() {
-        assert_eq!(chosen(1, &[0, 1, 2, 3], &[]), [2, 3]);
-        assert_eq!(chosen(3, &[0, 1, 2, 3], &[]), [0, 1]);
-        assert_eq!(chosen(1, &[0, 1], &[0, 1, 2]), [0, 2], "the one that is gone comes last");
-        assert_eq!(chosen(1, &[], &[0, 1, 2]), [2, 0]);
-        assert_eq!(chosen(u32::MAX, &[5, u32::MAX], &[]), [5]);
-        assert_eq!(chosen(1, &[1], &[1]), [0; 0], "it is alone");
+    fn two_that_follow() {
+        assert_eq!(chosen(1, &[0, 1, 2, 3][..], &[]), [2, 3]);
+        assert_eq!(chosen(3, &[0, 1, 2, 3][..], &[]), [0, 1]);
+        assert_eq!(chosen(u32::MAX, &[5, u32::MAX][..], &[]), [5]);
+        assert_eq!(chosen(1, &[1][..], &[1]), [0; 0], "it is alone");
+    }
+
+    /// D29: where ZooKeeper says who is live, nobody else's silence excuses.
+    #[test]
+    fn the_dead_are_asked_only_where_nobody_knows_that_they_are() {
+        assert_eq!(chosen(1, &[0, 1][..], &[0, 1, 2]), [0], "2 is gone");
+        assert_eq!(chosen(1, &[1][..], &[0, 1, 2]), [0; 0], "all others are gone");
+        assert_eq!(chosen(1, &[][..], &[0, 1, 2]), [0; 0], "all are gone, ours too");
+        assert_eq!(chosen(1, None, &[0, 1, 2]), [2, 0], "ZooKeeper is away");
     }
 
     fn silent() -> Failure {

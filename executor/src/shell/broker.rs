@@ -46,9 +46,11 @@ const CREATE_EVERY: Duration = Duration::from_secs(60);
 const CREATE_LIMIT: Duration = Duration::from_secs(5);
 /// What says how many replicas the service's topics have (D28).
 const REPLICATION: &str = "offsets.topic.replication.factor";
-/// The settings of the topic of the health checks: what was written an hour ago is of no use.
-const HEALTH_TOPIC: [(&str, &str); 4] = [
+/// The settings of the topic of the health checks: what was written an hour ago is of no use, and what brokers compress we
+/// cannot read.
+const HEALTH_TOPIC: [(&str, &str); 5] = [
     ("cleanup.policy", "delete"),
+    ("compression.type", "uncompressed"),
     ("retention.ms", "3600000"),
     ("segment.bytes", "1048576"),
     ("segment.ms", "3600000"),

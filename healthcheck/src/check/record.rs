@@ -43,6 +43,11 @@ pub enum Record {
         /// This one.
         topic: TopicName,
     },
+    /// We do not understand the answer, as where the topic's batches are compressed: we have none of Kafka's codecs.
+    Unreadable {
+        /// What the client says.
+        error: String,
+    },
     /// The topic's settings or rights do not let us: nothing was learnt of the broker.
     Refused {
         /// What Kafka says.
@@ -61,6 +66,9 @@ impl fmt::Display for Record {
                 write!(f, "it leads no partition of {topic}, so no record was written")
             }
             Self::NoTopic { topic } => write!(f, "there is no topic {topic}, so no record was written"),
+            Self::Unreadable { error } => {
+                write!(f, "whether a record went there and back cannot be said: {error}")
+            }
             Self::Refused { error } => write!(f, "no record was written: {error}"),
         }
     }
@@ -119,6 +127,11 @@ impl Place<'_> {
             client::Error::Refused { source, .. } if !is_the_brokers(&source) => {
                 Ok(Record::Refused { error: source })
             }
+            // The broker has answered; that we cannot read it is so with each of them, whichever is ended for it.
+            client::Error::Codec { ref source, .. } => {
+                Ok(Record::Unreadable { error: format!("{error}: {source}") })
+            }
+            client::Error::Version { .. } => Ok(Record::Unreadable { error: error.to_string() }),
             client::Error::Timeout { .. } => Err(Failure::Silent { address, after: limit }),
             other => Err(Failure::Record { topic, partition, doing, source: Box::new(other) }),
         }
@@ -148,7 +161,10 @@ mod tests {
 
     fn judged(name: &str) -> Result<Record, Failure> {
         let source = KafkaError { code: 1, name: name.to_owned(), message: None, retriable: false };
-        let error = client::Error::Refused { address: "a:1".to_owned(), call: "Produce", source };
+        judge(client::Error::Refused { address: "a:1".to_owned(), call: "Produce", source })
+    }
+
+    fn judge(error: client::Error) -> Result<Record, Failure> {
         let topic = "health".parse().unwrap();
         let place = Place { topic: &topic, partition: 0, address: "a:1".to_owned(), limit: Duration::ZERO };
         place.judge("written to", error)
@@ -171,5 +187,19 @@ mod tests {
         for name in ["TOPIC_AUTHORIZATION_FAILED", "INVALID_RECORD", "MESSAGE_TOO_LARGE"] {
             assert!(matches!(judged(name), Ok(Record::Refused { .. })), "{name}");
         }
+    }
+
+    /// D29: `compression.type=zstd` of the cluster is the same for all brokers, and ends none.
+    #[test]
+    fn what_we_cannot_read_is_not_the_brokers_fault() {
+        let source = "Support for zstd is not enabled as a cargo feature".into();
+        let error = client::Error::Codec { address: "a:1".to_owned(), call: "Fetch", version: 0, source };
+        let record = judge(error).unwrap();
+        assert!(matches!(record, Record::Unreadable { .. }), "{record:?}");
+        assert!(record.to_string().contains("zstd is not enabled"), "{record}");
+        let theirs = "versions 20 to 30".to_owned();
+        let error =
+            client::Error::Version { address: "a:1".to_owned(), call: "Fetch", ours: (4, 12), theirs };
+        assert!(matches!(judge(error), Ok(Record::Unreadable { .. })));
     }
 }
