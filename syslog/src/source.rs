@@ -22,8 +22,9 @@ use crate::{
 
 /// A file that does not grow for so long has ended its last message.
 const QUIET: Duration = Duration::from_millis(200);
-/// So much of a file's end is never given back: others look for last words there.
-const TAIL: u64 = 64 * 1024;
+/// So much of a file's end is never given back: others look for last words there, the executor in 256 KiB when its JVM
+/// has ended, with some lines behind that are ours.
+const TAIL: u64 = 320 * 1024;
 /// Holes are made of whole blocks.
 const BLOCK: u64 = 4096;
 /// How much is read at once, and the longest message.

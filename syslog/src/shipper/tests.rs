@@ -274,6 +274,25 @@ fn files_are_kept_small() {
     drop(shipper);
 }
 
+// Last words are looked for in the last 256 KiB, however little the files may take.
+#[test]
+fn the_end_of_a_file_is_never_given_back() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let directory = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let path = directory.path().join("stdout");
+    append(&path, "");
+    let options = Options { limit: Some(4096), server: None, identity: Identity::default() };
+    let _shipper = follow(options, &path);
+    let all = lines(0..60_000);
+    append(&path, &all);
+    let taken = || std::fs::metadata(&path).unwrap().blocks() * 512;
+    wait_for("a hole", || (taken() < all.len() as u64 / 2).then_some(()));
+    let text = std::fs::read(&path).unwrap();
+    let begin = text.iter().position(|byte| *byte != 0).unwrap();
+    assert!(text.len() - begin >= 256 * 1024, "{} bytes are left", text.len() - begin);
+}
+
 #[test]
 fn the_end_comes_in_time_without_a_server() {
     let directory = tempfile::tempdir().unwrap();
