@@ -22,6 +22,7 @@ mod limits;
 mod logs;
 mod memory;
 mod metrics;
+mod output;
 mod prepare;
 mod process;
 mod progress;
@@ -113,6 +114,7 @@ pub async fn run(environment: BTreeMap<String, String>) -> ExitCode {
             return ExitCode::Environment;
         }
     };
+    output::settle(&sandbox);
     match serve(agent, sandbox, environment).await {
         Ok(code) => code,
         Err(problem) => {

@@ -28,13 +28,14 @@ use nix::{
 
 use tokio::process::Child;
 
+use super::output::Stream;
 use crate::command::JvmCommand;
 
 /// The lowest priority there is.
 const IDLE: i32 = 19;
 
 /// Starts `command` in `directory`: leader of its own session and process group, stdin empty, stdout and stderr
-/// ours (the sandbox's files), nothing else open, and dead as soon as we are.
+/// the sandbox's files (see [`super::output`]), nothing else open, and dead as soon as we are.
 ///
 /// Must be called on a thread that lives as long as this process: the main one.
 ///
@@ -42,7 +43,7 @@ const IDLE: i32 = 19;
 /// What the system says; the child is then gone.
 pub(super) fn spawn(command: &JvmCommand, directory: &Path) -> io::Result<Pid> {
     let mut jvm = prepared(command, directory);
-    jvm.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    jvm.stdout(Stream::Out.stdio()?).stderr(Stream::Err.stdio()?);
     start(jvm, false)
 }
 

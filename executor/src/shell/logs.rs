@@ -17,6 +17,7 @@ use syslog::{
 };
 use tracing::{info, warn};
 
+use super::output::Stream;
 use crate::command::LOGS;
 
 /// How long the last lines may take when all else is done.
@@ -117,11 +118,10 @@ pub(super) fn options(contract: &LaunchContract, task: &str) -> Options {
     Options { server, identity, limit }
 }
 
-/// Our stdout and stderr, which the JVM inherits, as far as they are files.
+/// The JVM's stdout and stderr, as far as they are files.
 fn files() -> Vec<Watched> {
-    let watched = |number: u8, stream: &str, style: Style| {
-        // Opened anew: reading must not move the shared position.
-        let path = format!("/proc/self/fd/{number}");
+    let watched = |from: Stream, stream: &str, style: Style| {
+        let path = from.path();
         if !std::fs::metadata(&path).ok()?.is_file() {
             return None;
         }
@@ -131,8 +131,8 @@ fn files() -> Vec<Watched> {
         Some(Watched { file, stream: stream.to_owned(), style, start })
     };
     let inode = |watched: &Watched| watched.file.metadata().map(|found| (found.dev(), found.ino())).ok();
-    let errors = watched(2, "stderr", Style::Errors);
-    let output = watched(1, "stdout", Style::Log);
+    let errors = watched(Stream::Err, "stderr", Style::Errors);
+    let output = watched(Stream::Out, "stdout", Style::Log);
     match (output, errors) {
         // Both in one file: our own lines are in it, too.
         (Some(output), Some(errors)) if inode(&output) == inode(&errors) => {

@@ -1,9 +1,10 @@
 //! The end of the JVM's logs, from the sandbox's `stdout` and `stderr`, which it writes itself.
 //!
-//! Nothing is copied while it runs, so nothing of ours can hold it up. Where our own stdout or stderr is no file (a
-//! terminal, a pipe), there is no end to read.
+//! Nothing is copied while it runs, so nothing of ours can hold it up.
 
 use std::{fs::File, os::unix::fs::FileExt as _};
+
+use super::output::Stream;
 
 /// How much of each file's end is looked at.
 const WINDOW: u64 = 256 * 1024;
@@ -16,7 +17,7 @@ pub(super) struct Mark {
 }
 
 pub(super) fn mark() -> Mark {
-    Mark { stdout: length(STDOUT), stderr: length(STDERR) }
+    Mark { stdout: length(&Stream::Out.path()), stderr: length(&Stream::Err.path()) }
 }
 
 /// Follows the JVM's stdout, where Kafka's main log goes and nothing of ours (D44), line by line.
@@ -31,12 +32,12 @@ pub(super) struct Follow {
 impl Follow {
     /// From `mark` on.
     pub(super) fn since(mark: Mark) -> Self {
-        Self { path: STDOUT.to_owned(), at: mark.stdout, partial: Vec::new() }
+        Self { path: Stream::Out.path(), at: mark.stdout, partial: Vec::new() }
     }
 
-    /// The JVM's stderr, which our own log shares.
+    /// The JVM's stderr, which our own log usually shares.
     pub(super) fn stderr_since(mark: Mark) -> Self {
-        Self { path: STDERR.to_owned(), at: mark.stderr, partial: Vec::new() }
+        Self { path: Stream::Err.path(), at: mark.stderr, partial: Vec::new() }
     }
 
     /// Another file, from its beginning.
@@ -85,10 +86,7 @@ const CHUNK: usize = 64 * 1024;
 /// How much one question reads at most; five a second keep up with the fastest log.
 const STRIDE: u64 = 4 * 1024 * 1024;
 
-const STDOUT: &str = "/proc/self/fd/1";
-const STDERR: &str = "/proc/self/fd/2";
-
-/// The file behind a descriptor of ours, opened anew: reading must not move the shared position.
+/// A regular file, opened anew: reading must not move the shared position.
 fn open(path: &str) -> Option<File> {
     if !std::fs::metadata(path).ok()?.is_file() {
         return None;
@@ -102,8 +100,9 @@ fn length(path: &str) -> u64 {
 
 /// The ends of stdout and stderr, as far as the JVM wrote them.
 pub(super) fn ends(since: Mark) -> (String, String) {
-    let read = |path, from| open(path).map(|file| end_of(&file, from)).unwrap_or_default();
-    (read(STDOUT, since.stdout), read(STDERR, since.stderr))
+    let read =
+        |stream: Stream, from| open(&stream.path()).map(|file| end_of(&file, from)).unwrap_or_default();
+    (read(Stream::Out, since.stdout), read(Stream::Err, since.stderr))
 }
 
 fn end_of(file: &File, from: u64) -> String {
@@ -114,6 +113,9 @@ fn end_of(file: &File, from: u64) -> String {
     let mut bytes = vec![0; usize::try_from(length.saturating_sub(start)).unwrap_or(0)];
     let read = file.read_at(&mut bytes, start).unwrap_or(0);
     bytes.truncate(read);
+    // A hole where space was given back (D39): no words.
+    let words = bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len());
+    bytes.drain(..words);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
@@ -133,6 +135,9 @@ mod tests {
         assert_eq!(end_of(&file, 100), "before, after");
         std::fs::write(&path, "x".repeat(WINDOW as usize + 5)).unwrap();
         assert_eq!(end_of(&file, 2).len() as u64, WINDOW);
+        // D39: what was given back is no line.
+        std::fs::write(&path, [&[0; 5000][..], b"last\n"].concat()).unwrap();
+        assert_eq!(end_of(&file, 0), "last\n");
     }
 
     #[test]

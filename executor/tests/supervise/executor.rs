@@ -27,6 +27,8 @@ pub(crate) struct Executor {
     pub(crate) sandbox: tempfile::TempDir,
     /// Variables beside the agent's.
     more: Vec<(String, String)>,
+    /// Its stdout and stderr are pipes, as a logger of Mesos gives them.
+    pub(crate) piped: bool,
     child: Option<Child>,
 }
 
@@ -112,7 +114,7 @@ impl Executor {
     pub(crate) fn new() -> Self {
         let sandbox = tempfile::tempdir().unwrap();
         fs::create_dir(sandbox.path().join("data")).unwrap();
-        Self { sandbox, more: Vec::new(), child: None }
+        Self { sandbox, more: Vec::new(), piped: false, child: None }
     }
 
     /// One with a Kafka in name, and a `java` that is this shell script.
@@ -177,7 +179,15 @@ impl Executor {
     }
 
     fn start_as(&mut self, program: &[&str], environment: &[(&str, &str)]) {
-        let output = |name| File::create(self.path(name)).unwrap();
+        let output = |name| {
+            let file = File::create(self.path(name)).unwrap();
+            if !self.piped {
+                return Stdio::from(file);
+            }
+            let (mut reader, writer) = std::io::pipe().unwrap();
+            std::thread::spawn(move || std::io::copy(&mut reader, &mut &file));
+            writer.into()
+        };
         let child = Command::new(program[0])
             .args(&program[1..])
             .env_clear()

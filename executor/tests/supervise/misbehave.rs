@@ -75,6 +75,44 @@ async fn one_that_ends_at_once_fails_the_task_with_its_last_words() {
     executor.end_well().await;
 }
 
+// D29: with a logger of Mesos, that gives us pipes, all that is read of a JVM's output is read as well.
+#[tokio::test]
+async fn one_whose_executor_writes_into_pipes_is_read_all_the_same() {
+    let zookeeper = FakeZooKeeper::start().await;
+    let contract = contract(&zookeeper.connect);
+    let mut task = task(&contract, 60.0);
+    task.health_check = Some(health_check(&contract));
+    let agent = Agent::start(task).await;
+    // It recovers for longer than three failed checks and the grace take, and then dies.
+    let script = r#"
+        [[ -p /proc/$$/fd/1 || -p /proc/$$/fd/2 ]] && exit 3
+        at='[2026-11-25 21:03:35,185]'
+        echo "$at INFO Loading logs from log dirs ArrayBuffer(/data) (kafka.log.LogManager)"
+        echo "$at INFO Recovering 4 logs from /data since no clean shutdown file was found (kafka.log.LogManager)"
+        for n in {0..24}; do
+            echo "$at INFO [LogLoader partition=t-0, dir=/data] Recovering unflushed segment $n. $n/25 recovered for t-0. (kafka.log.LogLoader)"
+            sleep 0.1
+        done
+        echo "$at ERROR Exiting Kafka due to fatal exception (kafka.Kafka$)"
+        echo 'java.net.BindException: Address already in use'
+        echo 'Exception: boom' >&2
+        exit 7"#;
+    let mut executor = Executor::with_java(script);
+    executor.piped = true;
+    executor.start(agent.address);
+    let failed = agent.state(TaskState::TaskFailed).await;
+    for part in ["the JVM exited with code 7 after ", "Address already in use"] {
+        assert!(failed.message().contains(part), "{part:?} is not in {:?}", failed.message());
+    }
+    assert!(executor.read("broker.out").contains("BindException"));
+    assert_eq!(executor.read("broker.err"), "Exception: boom\n");
+    executor.end_well().await;
+    let said = "our stdout is no file: the JVM's is broker.out in the sandbox";
+    let log = wait_for("word of it", || Some(executor.read("stderr")).filter(|log| log.contains(said))).await;
+    assert!(log.contains("not counted (log recovery "), "the recovery was seen");
+    assert_eq!(log.matches(said).count(), 1);
+}
+
 #[tokio::test]
 async fn a_signal_is_named() {
     let (mut executor, agent, _zookeeper) = running("kill -SEGV $$", 5.0).await;
