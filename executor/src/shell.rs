@@ -18,6 +18,7 @@ mod evidence;
 mod foreign;
 mod fork;
 mod http;
+mod keeper;
 mod limits;
 mod logs;
 mod memory;
@@ -55,6 +56,7 @@ use self::{
     broker::{Broker, chain},
     evidence::{Start, Witness},
     foreign::Surroundings,
+    keeper::Keeper,
     logs::Logs,
     metrics::Metrics,
     prepare::Place,
@@ -97,6 +99,7 @@ struct Shell {
     /// What was so when it started, until its end.
     jvm_start: Option<Start>,
     archivist: Archivist,
+    keeper: Keeper,
     /// Probes and checks; dropped with [`Effect::Rest`].
     watchers: JoinSet<()>,
     /// What must be finished before we leave, or is ended with us.
@@ -156,6 +159,7 @@ async fn serve(
         logs,
         jvm_start: None,
         archivist: Archivist::default(),
+        keeper: Keeper::default(),
         watchers: JoinSet::new(),
         others: JoinSet::new(),
         exit: None,
@@ -175,6 +179,7 @@ async fn serve(
         };
         shell.handle(events).await;
         if let Some(code) = shell.exit {
+            shell.keeper.finish(keeper::PATIENCE).await;
             shell.logs.finish().await;
             return Ok(shell.agent.exit_code(code));
         }
@@ -232,7 +237,7 @@ impl Shell {
                 }
             }
             Effect::Refuse(refusal) => self.agent.refuse(*refusal).await,
-            Effect::Tell(incident) => self.agent.incident(*incident, &self.sandbox).await,
+            Effect::Tell(incident) => self.agent.incident(*incident, &self.sandbox, &mut self.keeper).await,
             Effect::Exit(code) => self.exit = Some(code),
             Effect::Note(text) => info!("{text}"),
             Effect::Warn(text) => warn!("{text}"),

@@ -94,7 +94,7 @@ pub enum Shutdown {
 /// What the agent refuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// The subscription: the agent does not know us. The client has ended; act as after a shutdown.
+    /// The subscription, for good. The client has ended; act as after a shutdown. See [`Refused::is_unknown`].
     #[error("the agent refuses the subscription: {status} {text}")]
     Subscribe {
         /// HTTP status.
@@ -114,4 +114,19 @@ pub enum Refused {
         /// What the agent says.
         text: String,
     },
+}
+
+impl Refused {
+    /// Whether the agent does not know this executor, or its framework, so that another may run in its place already.
+    /// Its words alone tell that from a call that is not valid: both are 400.
+    pub fn is_unknown(&self) -> bool {
+        match self {
+            Self::Subscribe { status: 400, text } => {
+                ["Framework cannot be found", "Executor cannot be found"]
+                    .iter()
+                    .any(|words| text.contains(words))
+            }
+            _ => false,
+        }
+    }
 }

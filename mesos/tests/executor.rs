@@ -237,7 +237,9 @@ async fn a_call_that_is_refused_as_unsubscribed_leads_to_a_new_subscription() {
 #[tokio::test]
 async fn an_agent_that_is_not_ready_is_asked_again_even_without_checkpoint() {
     let agent = Agent::start().await;
-    agent.then(503, "recovering");
+    for status in [401, 408, 429, 500, 503] {
+        agent.then(status, "not now");
+    }
     agent.then(404, "");
     let stream = agent.then_stream();
     stream.subscribed();
@@ -248,6 +250,20 @@ async fn an_agent_that_is_not_ready_is_asked_again_even_without_checkpoint() {
     assert!(matches!(running.next().await, Message::Shutdown(Shutdown::NotCheckpointed { .. })));
     assert_eq!(running.handle.update(TaskStatus::default()).await, Err(Closed));
     running.end().await;
+}
+
+#[test]
+fn only_an_agent_that_says_so_does_not_know_us() {
+    for (status, text, unknown) in [
+        (400, "Executor cannot be found", true),
+        (400, "Framework cannot be found", true),
+        (400, "Failed to validate Executor::Call: Expecting 'type' to be present", false),
+        (403, "Executor cannot be found", false),
+        (406, "", false),
+    ] {
+        let refused = Refused::Subscribe { status, text: text.to_owned() };
+        assert_eq!(refused.is_unknown(), unknown, "{refused}");
+    }
 }
 
 #[tokio::test]

@@ -11,10 +11,12 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     time::{Duration, Instant},
 };
+
+use tracing::warn;
 
 use self::worker::Worker;
 use crate::{counters::Counters, encode::Format, line::Style, severity::Facility, target::Target};
@@ -97,6 +99,9 @@ enum Command {
     Finish { until: Instant, done: SyncSender<Summary> },
 }
 
+/// Commands that wait for a thread stuck in a name server or a disk; beyond them they are lost, and that is said.
+const COMMANDS: usize = 64;
+
 /// The running shipper. Dropped without [`Shipper::finish`] it ends without a last look at the files.
 #[derive(Debug)]
 pub struct Shipper {
@@ -110,13 +115,19 @@ impl Shipper {
     /// # Errors
     /// If no thread can be had.
     pub fn start(options: Options, origin: Origin, counters: Arc<Counters>) -> io::Result<Self> {
-        let (commands, received) = sync_channel(4);
-        let shared = Arc::clone(&counters);
+        let (shipper, received) = Self::unattended(Arc::clone(&counters));
+        let shared = counters;
         std::thread::Builder::new()
             .name("syslog".to_owned())
             .stack_size(512 * 1024)
             .spawn(move || run(options, origin, shared, &received))?;
-        Ok(Self { commands, counters })
+        Ok(shipper)
+    }
+
+    /// One whose commands nobody reads yet.
+    fn unattended(counters: Arc<Counters>) -> (Self, Receiver<Command>) {
+        let (commands, received) = sync_channel(COMMANDS);
+        (Self { commands, counters }, received)
     }
 
     /// What happened so far.
@@ -124,10 +135,12 @@ impl Shipper {
         &self.counters
     }
 
-    /// From now on so. Messages read before may carry the new identity.
+    /// From now on so, the last one counts. Never waits. Messages read before may carry the new identity.
     pub fn configure(&self, options: Options) {
         // A thread that is gone has said why.
-        let _gone = self.commands.send(Command::Configure(Box::new(options)));
+        if let Err(TrySendError::Full(_)) = self.commands.try_send(Command::Configure(Box::new(options))) {
+            warn!("the log shipper is stuck, and does not hear of its new configuration");
+        }
     }
 
     /// Something was written that matters: looks at once, and tries to connect at once.
@@ -139,7 +152,7 @@ impl Shipper {
     pub fn finish(self, patience: Duration) -> Summary {
         let (done, finished) = sync_channel(1);
         let until = Instant::now() + patience;
-        if self.commands.send(Command::Finish { until, done }).is_err() {
+        if self.commands.try_send(Command::Finish { until, done }).is_err() {
             return Summary::default();
         }
         // A name server may hold up the thread longer than any deadline.

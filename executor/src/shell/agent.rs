@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
-use super::wire;
+use super::{keeper::Keeper, wire};
 use crate::{
     health::Check,
     supervisor::{Event, ExitCode, Refusal, Update},
@@ -29,6 +29,9 @@ const QUEUE: usize = 16;
 /// What of the agent's shutdown grace is kept for SIGKILL, the sweep, the terminal update and its acknowledgement. Where
 /// that leaves the JVM less than three quarters (an agent's own default is 5 s in all), a quarter.
 const RESERVE: Duration = Duration::from_secs(10);
+
+/// As a grace: the task's own, which is shorter.
+const TASKS_OWN: Duration = Duration::from_secs(24 * 3600);
 
 /// Our side of the executor client.
 pub(super) struct Agent {
@@ -126,8 +129,7 @@ impl Agent {
             Some(Message::Refused(refused @ Refused::Subscribe { .. })) => {
                 error!("{refused}");
                 self.refused = true;
-                // Nobody knows of us any more, so another may run in our place: at once, not gently.
-                vec![Event::Shutdown { reason: refused.to_string(), grace: Duration::ZERO }]
+                vec![Event::Shutdown { reason: refused.to_string(), grace: refusal_grace(&refused) }]
             }
         }
     }
@@ -172,18 +174,15 @@ impl Agent {
         self.tell(&ToScheduler::RestartRefused { task, config_id, generation, reason }).await;
     }
 
-    /// Keeps an incident in the sandbox, from where it can be fetched, and tells the scheduler.
-    pub(super) async fn incident(&self, incident: Incident, sandbox: &Path) {
+    /// Has an incident kept in the sandbox, and tells the scheduler.
+    pub(super) async fn incident(&self, incident: Incident, sandbox: &Path, keeper: &mut Keeper) {
         let (id, cause) = (incident.id, incident.cause);
         let path = sandbox.join(file_name(id));
         if !path.exists() {
             info!(%id, %cause, "the JVM's end is an incident");
-            let written = serde_json::to_vec(&incident).map_err(|error| error.to_string());
-            let write =
-                |bytes: Vec<u8>| overrider::write::write(&path, &bytes).map_err(|error| error.to_string());
-            if let Err(error) = written.and_then(write) {
-                // On a full disk, say: the scheduler hears of it all the same.
-                warn!(%id, error, "the incident cannot be kept in the sandbox");
+            match serde_json::to_vec(&incident) {
+                Ok(bytes) => keeper.keep(path, bytes),
+                Err(error) => warn!(%id, %error, "the incident cannot be kept in the sandbox"),
             }
         }
         self.tell(&ToScheduler::Incident(Box::new(incident))).await;
@@ -235,9 +234,30 @@ fn jvm_grace(shutdown: Duration) -> Duration {
     shutdown - RESERVE.min(shutdown / 4)
 }
 
+/// What the JVM has left after a refused subscription.
+fn refusal_grace(refused: &Refused) -> Duration {
+    // Where nobody knows of us any more another may run in our place: at once, not gently. Any other refusal says
+    // nothing against the broker.
+    if refused.is_unknown() { Duration::ZERO } else { TASKS_OWN }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_executor_nobody_knows_ends_at_once() {
+        for (status, text, grace) in [
+            (400, "Executor cannot be found", Duration::ZERO),
+            (400, "Framework cannot be found", Duration::ZERO),
+            (400, "Failed to validate Executor::Call", TASKS_OWN),
+            (403, "Forbidden", TASKS_OWN),
+            (406, "Not acceptable", TASKS_OWN),
+        ] {
+            let refused = Refused::Subscribe { status, text: text.to_owned() };
+            assert_eq!(refusal_grace(&refused), grace, "{refused}");
+        }
+    }
 
     #[test]
     fn of_the_agent_s_grace_enough_is_kept_to_tidy_up() {

@@ -92,8 +92,8 @@ pub(super) struct Jvm {
 
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// SIGTERM was sent.
-    Asked { deadline: Duration, asked: Duration },
+    /// SIGTERM was sent. `note`: when to say next how far it has come.
+    Asked { deadline: Duration, asked: Duration, note: Duration },
     /// SIGKILL was sent.
     Forced,
     /// The JVM is gone: how it ended, and the rest of its group is being swept.

@@ -10,6 +10,9 @@ use super::{
     state::{After, Done, Phase, State, Step, Task},
 };
 
+/// Between two words on a JVM that takes its time to stop.
+const NOTE: Duration = Duration::from_secs(10);
+
 /// Why a task ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -115,9 +118,13 @@ pub(super) fn stop(
                 first => first,
             };
             let phase = match (phase, grace) {
-                (Phase::Asked { deadline, asked }, Some(grace)) if now + grace < deadline => {
+                (Phase::Asked { deadline, asked, note }, Some(grace)) if now + grace < deadline => {
                     out.push(Effect::Note(format!("{ending}: grace shortened to {} s", grace.as_secs_f64())));
-                    if grace.is_zero() { force(out) } else { Phase::Asked { deadline: now + grace, asked } }
+                    if grace.is_zero() {
+                        force(out)
+                    } else {
+                        Phase::Asked { deadline: now + grace, asked, note }
+                    }
                 }
                 (phase, _) => phase,
             };
@@ -137,7 +144,7 @@ pub(super) fn ask(now: Duration, grace: Duration, out: &mut Vec<Effect>) -> Phas
         return force(out);
     }
     out.push(Effect::Signal(Signal::Term));
-    Phase::Asked { deadline: now + grace, asked: now }
+    Phase::Asked { deadline: now + grace, asked: now, note: now + NOTE }
 }
 
 fn force(out: &mut Vec<Effect>) -> Phase {
@@ -253,6 +260,19 @@ pub(super) fn tick(now: Duration, state: State, out: &mut Vec<Effect>) -> State 
         State::Stopping { task, jvm, after, phase: Phase::Asked { deadline, .. } } if now >= deadline => {
             out.push(Effect::Warn(format!("{} ignores SIGTERM beyond its grace: SIGKILL", task.id)));
             State::Stopping { task, jvm, after, phase: force(out) }
+        }
+        State::Stopping { task, jvm, after, phase: Phase::Asked { deadline, asked, note } }
+            if now >= note =>
+        {
+            let (elapsed, left) = (now.saturating_sub(asked), deadline.saturating_sub(now));
+            out.push(Effect::Note(format!(
+                "{} is still stopping: {} s since SIGTERM, {} s until SIGKILL",
+                task.id,
+                elapsed.as_secs(),
+                left.as_secs()
+            )));
+            // From now on, not from when it was due: a loop that was late does not catch up.
+            State::Stopping { task, jvm, after, phase: Phase::Asked { deadline, asked, note: now + NOTE } }
         }
         State::Done(done) if now >= done.until => {
             let code = if done.acknowledged { ExitCode::Done } else { ExitCode::Unacknowledged };

@@ -214,9 +214,13 @@ async fn open(options: &Options, call: &Call) -> Result<(Connection, Incoming), 
     let status = response.status().as_u16();
     match status {
         200 => Ok((connection, response.into_body())),
-        404 | 500.. => {
+        // What may pass: a secret that is being rotated, an agent or a proxy that has too much to do.
+        401 | 404 | 408 | 429 | 500.. => {
             let text = text(response).await;
-            Err(Ended::Failed { reason: format!("the agent is not ready: {status} {text}"), gone: false })
+            Err(Ended::Failed {
+                reason: format!("the agent does not take us now: {status} {text}"),
+                gone: false,
+            })
         }
         _ => {
             let text = text(response).await;

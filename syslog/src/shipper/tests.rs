@@ -83,6 +83,21 @@ impl Receiver {
     }
 }
 
+#[test]
+fn nobody_waits_for_a_thread_that_is_stuck() {
+    let (shipper, _never_read) = Shipper::unattended(Arc::default());
+    let target: Target = "tcp://127.0.0.1:9".parse().unwrap();
+    let caller = std::thread::spawn(move || {
+        for _ in 0..100 {
+            shipper.hurry();
+            shipper.configure(options(target.clone(), 1));
+        }
+        shipper.finish(Duration::from_millis(1))
+    });
+    wait_for("end of the caller", || caller.is_finished().then_some(()));
+    assert_eq!(caller.join().unwrap(), Summary::default());
+}
+
 fn options(target: Target, spool: u64) -> Options {
     let server = Server {
         target,

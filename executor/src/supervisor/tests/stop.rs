@@ -19,13 +19,18 @@ fn a_kill_is_a_term_and_a_grace_and_then_a_kill() {
         -> stopping
     "#]],
     );
-    script.after(secs(59), Event::Tick);
-    script.check(
-        [],
-        expect![[r#"
-        -> stopping
-    "#]],
-    );
+    for second in 1..60 {
+        script.after(secs(1), Event::Tick);
+        let said = std::mem::take(&mut script.said);
+        let expected = match second % 10 {
+            0 => format!(
+                "Note(\"{TASK} is still stopping: {second} s since SIGTERM, {} s until SIGKILL\")\n",
+                60 - second
+            ),
+            _ => String::new(),
+        };
+        assert_eq!(said, expected, "after {second} s");
+    }
     script.after(secs(1), Event::Tick);
     script.check(
         [Event::Tick],
@@ -252,8 +257,9 @@ fn an_unhealthy_broker_that_answers_has_its_own_grace() {
     script.check(
         [],
         expect![[r#"
-        -> stopping
-    "#]],
+            Note("broker-1__11111111-2222-4333-8444-555555555555 is still stopping: 59 s since SIGTERM, 1 s until SIGKILL")
+            -> stopping
+        "#]],
     );
     script.after(secs(1), Event::Tick);
     script.check(
