@@ -12,6 +12,7 @@ mod read;
 mod redact;
 mod service;
 mod suspect;
+mod syslog;
 mod validate;
 mod variable;
 
@@ -25,6 +26,7 @@ pub use service::{
     Artifacts, Brokers, DiskType, Executor, Framework, Health, Kafka, Logs, Metrics, PhaseStrategy,
     Placement, Recovery, Service, StatsdTags, SyslogFormat,
 };
+pub use syslog::Syslog;
 use variable::LATER;
 pub use variable::{Fallback, OnChange, VARIABLES, Variable, variables_help};
 

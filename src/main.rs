@@ -43,8 +43,10 @@ fn main() -> ExitCode {
         println!("the configuration is valid");
         return Exit::Stopped.into();
     }
-    shell::log::init(&settings.process);
-    shell::start(settings).into()
+    let log = shell::log::init(&settings);
+    let exit = shell::start(settings);
+    log.finish();
+    exit.into()
 }
 
 fn exit_codes() -> String {

@@ -1,12 +1,17 @@
 //! `kafka-scheduler` as a process: arguments, exit codes, signals. No Mesos is needed for these.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and looks at the clock"
+)]
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _},
+    net::TcpListener,
     path::Path,
     process::{Child, Command, Output, Stdio},
     sync::mpsc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -124,4 +129,74 @@ fn a_signal_stops_it_cleanly_and_the_next_one_starts_on_the_same_state() {
         assert_eq!(status.code(), (!killed).then_some(0), "{signal}: {status}");
     }
     let _running = Running::start(&mut valid(temp.path()));
+}
+
+/// The octet-counted messages of one connection, up to its end.
+fn messages(listener: TcpListener) -> Vec<String> {
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    let mut rest = bytes.as_slice();
+    let mut messages = Vec::new();
+    while !rest.is_empty() {
+        let blank = rest.iter().position(|byte| *byte == b' ').unwrap();
+        let length: usize = text(&rest[..blank]).parse().unwrap();
+        messages.push(text(&rest[blank + 1..blank + 1 + length]));
+        rest = &rest[blank + 1 + length..];
+    }
+    messages
+}
+
+// D24: the scheduler's own log goes to syslog when asked, down to its last line, whatever stderr gets.
+#[test]
+fn its_log_goes_to_syslog() {
+    for format in ["text", "json"] {
+        let temp = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = format!("tcp://{}", listener.local_addr().unwrap());
+        let received = std::thread::spawn(|| messages(listener));
+        let mut command = valid(temp.path());
+        command.envs([
+            ("SCHEDULER_SYSLOG_URI", server.as_str()),
+            ("SCHEDULER_SYSLOG_FACILITY", "local0"),
+            ("FRAMEWORK_NAME", "logged"),
+            ("LOG_FORMAT", format),
+            ("BROKER_PORT", "9093"),
+        ]);
+        let mut running = Running::start(&mut command);
+        running.signal(Signal::SIGTERM);
+        assert_eq!(running.0.wait().unwrap().code(), Some(0));
+        let received = received.join().unwrap();
+        let process = running.0.id();
+        let tail =
+            format!(" kafka-scheduler {process} log [kafka@32473 framework=\"logged\" stream=\"log\"] ");
+        // local0 is 16: its INFO 134, its WARN 132.
+        for (priority, words) in [
+            ("<134>1 ", "scheduler::shell: starting version="),
+            ("<132>1 ", "BROKER_PORT=9093 has no effect"),
+            ("<134>1 ", "listening (PORT1)"),
+            ("<134>1 ", "scheduler::shell: stopped"),
+        ] {
+            let found = received.iter().filter(|message| message.contains(words)).collect::<Vec<_>>();
+            assert!(
+                found.len() == 1 && found[0].starts_with(priority) && found[0].contains(&tail),
+                "{words}: {found:?} of {received:?}"
+            );
+        }
+        assert!(!received.iter().any(|message| message.contains('\u{1b}')), "no colours");
+    }
+}
+
+// D24: a server that is away neither keeps it from running nor from ending.
+#[test]
+fn a_syslog_server_that_is_away_holds_up_nothing() {
+    let temp = tempfile::tempdir().unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = valid(temp.path());
+    let mut running = Running::start(command.env("SCHEDULER_SYSLOG_URI", format!("tcp://{nobody}")));
+    let asked = Instant::now();
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
 }

@@ -8,7 +8,7 @@ use std::{
 
 use mesos::scheduler::{Masters, MastersError};
 
-use super::{read::Reader, redact};
+use super::{Syslog, read::Reader, redact, syslog};
 
 /// What this process is told, beside the service's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Process {
     pub log_format: LogFormat,
     /// What is logged, in `tracing`'s filter syntax.
     pub log_level: String,
+    /// Where the log goes beside stderr (D24).
+    pub syslog: Option<Syslog>,
     /// Where to crash; for tests only.
     pub crash_at: Option<CrashAt>,
 }
@@ -89,6 +91,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Process> {
         host: reader.given("HOST").map(str::to_owned),
         log_format: reader.word("LOG_FORMAT", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
         log_level: log_level(reader),
+        syslog: syslog::scheduler(reader),
         crash_at: crash_at(reader),
         // Last, so that nothing above is skipped.
         masters: masters?,

@@ -50,6 +50,7 @@ fn defaults_are_those_of_the_contract() {
             host: None,
             log_format: LogFormat::Text,
             log_level: "info".into(),
+            syslog: None,
             crash_at: None,
         }
     );
@@ -116,39 +117,43 @@ fn each_mistake_says_what_is_wrong_and_what_to_give_instead() {
         "PORT0=8080",                                         // D22
         "LISTEN_ADDRESS=localhost",                           // D22
         "LOG_LEVEL=in=fo=",
-        "FRAMEWORK_NAME=My/Kafka",               // S-060
-        "FRAMEWORK_ROLE=*",                      // D20
-        "FRAMEWORK_USER=",                       // D35
-        "FRAMEWORK_FAILOVER_TIMEOUT_SEC=0",      // D35
-        "BROKER_COUNT=three",                    // S-061
-        "BROKER_PORT=65536",                     // S-062
-        "PLACEMENT_STRATEGY=RACK",               // S-063
-        "PHASE_STRATEGY=STAGE",                  // S-064
-        "BROKER_MEM=1000",                       // S-066
-        "BROKER_HEAP_MB=3000",                   // S-066
-        "BROKER_DISK=-1",                        // S-067
-        "DISK_TYPE=SSD",                         // S-068
-        "BROKER_CPUS=0.0001",                    // S-069
-        "BROKER_CPUS=0",                         // S-069
-        "KAFKA_ZOOKEEPER_URI=zk://h:2181/kafka", // S-070
-        "KAFKA_OVERRIDE_LOG__DIRS=x",            // S-071
-        "KAFKA_OVERRIDE_ADVERTISED_LISTENERS=x", // D37
-        "ENABLE_REPLACEMENT=true",               // S-075
-        "BROKER_HEALTH_CHECK_INTERVAL_SEC=0",    // S-083
-        "ENABLE_BROKER_HEALTH_CHECK=yes",        // S-081
-        "KAFKA_URI=kafka.tgz",                   // D34
-        "EXECUTOR_URI=",                         // D34
-        "BROKER_JVM_OPTS=-Xmx1g",                // D39
-        "BROKER_JMX_PORT=9999",                  // D39
-        "BROKER_METRICS_AGENT_URI=jolokia.jar",  // D39
-        "BROKER_HEALTH_CHECK_TOPIC=a/b",         // S-081
-        "BROKER_STATSD_HOST=localhost:8125",     // D23
-        "BROKER_STATSD_PREFIX=a..b",             // D23
-        "BROKER_SYSLOG_URI=logs.example:514",    // D24
-        "BROKER_SYSLOG_FACILITY=kafka",          // D24
-        "BROKER_SYSLOG_CA_FILE=ca.pem",          // D24
-        "API_TLS_CERT_FILE=/c.pem",              // D39
-        "API_PORT=9092",                         // D32
+        "SCHEDULER_SYSLOG_URI=log://u:secret@h:514", // D24
+        "SCHEDULER_SYSLOG_FACILITY=local8",          // D24
+        "SCHEDULER_SYSLOG_FORMAT=json",              // D24
+        "SCHEDULER_SYSLOG_CA_FILE=ca.pem",           // D24
+        "FRAMEWORK_NAME=My/Kafka",                   // S-060
+        "FRAMEWORK_ROLE=*",                          // D20
+        "FRAMEWORK_USER=",                           // D35
+        "FRAMEWORK_FAILOVER_TIMEOUT_SEC=0",          // D35
+        "BROKER_COUNT=three",                        // S-061
+        "BROKER_PORT=65536",                         // S-062
+        "PLACEMENT_STRATEGY=RACK",                   // S-063
+        "PHASE_STRATEGY=STAGE",                      // S-064
+        "BROKER_MEM=1000",                           // S-066
+        "BROKER_HEAP_MB=3000",                       // S-066
+        "BROKER_DISK=-1",                            // S-067
+        "DISK_TYPE=SSD",                             // S-068
+        "BROKER_CPUS=0.0001",                        // S-069
+        "BROKER_CPUS=0",                             // S-069
+        "KAFKA_ZOOKEEPER_URI=zk://h:2181/kafka",     // S-070
+        "KAFKA_OVERRIDE_LOG__DIRS=x",                // S-071
+        "KAFKA_OVERRIDE_ADVERTISED_LISTENERS=x",     // D37
+        "ENABLE_REPLACEMENT=true",                   // S-075
+        "BROKER_HEALTH_CHECK_INTERVAL_SEC=0",        // S-083
+        "ENABLE_BROKER_HEALTH_CHECK=yes",            // S-081
+        "KAFKA_URI=kafka.tgz",                       // D34
+        "EXECUTOR_URI=",                             // D34
+        "BROKER_JVM_OPTS=-Xmx1g",                    // D39
+        "BROKER_JMX_PORT=9999",                      // D39
+        "BROKER_METRICS_AGENT_URI=jolokia.jar",      // D39
+        "BROKER_HEALTH_CHECK_TOPIC=a/b",             // S-081
+        "BROKER_STATSD_HOST=localhost:8125",         // D23
+        "BROKER_STATSD_PREFIX=a..b",                 // D23
+        "BROKER_SYSLOG_URI=logs.example:514",        // D24
+        "BROKER_SYSLOG_FACILITY=kafka",              // D24
+        "BROKER_SYSLOG_CA_FILE=ca.pem",              // D24
+        "API_TLS_CERT_FILE=/c.pem",                  // D39
+        "API_PORT=9092",                             // D32
         "KAFKA_SCHEDULER_CRASH_AT=sometimes",
     ];
     let told: String = cases.iter().map(|case| format!("{case}\n    {}\n", mistake(case))).collect();
@@ -203,6 +208,32 @@ fn names_that_look_like_ours_are_warned_of() {
     let others = "PATH=x HOME=x HOSTNAME=x PORT=1 PORT2=1 PORTS=1 USER=x MESOS_TASK_ID=x MESOS_SANDBOX=x \
                   MARATHON_APP_ID=x JAVA_HOME=x KAFKA_HOME=x RUST_LOG=x LANG=x";
     assert_eq!(read(others).unwrap().warnings, Vec::<String>::new());
+}
+
+// D24
+#[test]
+fn the_schedulers_own_log_may_go_to_syslog() {
+    assert_eq!(read("SCHEDULER_SYSLOG_FACILITY=local1").unwrap().process.syslog, None);
+    let settings = read("SCHEDULER_SYSLOG_URI=udp://log:514").unwrap();
+    let syslog = Syslog {
+        uri: "udp://log:514".to_owned(),
+        facility: "daemon".to_owned(),
+        format: SyslogFormat::Rfc5424,
+        ca_file: None,
+    };
+    assert_eq!(settings.process.syslog, Some(syslog));
+    assert_eq!(settings.service, service(""), "no broker is touched by it");
+    let all = "SCHEDULER_SYSLOG_URI=tls://log:6514 SCHEDULER_SYSLOG_FACILITY=local1 \
+               SCHEDULER_SYSLOG_FORMAT=rfc3164 SCHEDULER_SYSLOG_CA_FILE=/ca.pem";
+    let syslog = Syslog {
+        uri: "tls://log:6514".to_owned(),
+        facility: "local1".to_owned(),
+        format: SyslogFormat::Rfc3164,
+        ca_file: Some("/ca.pem".to_owned()),
+    };
+    assert_eq!(read(all).unwrap().process.syslog, Some(syslog));
+    let warnings = read("SCHEDULER_SYSLOG_URL=x").unwrap().warnings;
+    assert!(warnings.len() == 1 && warnings[0].contains("is SCHEDULER_SYSLOG_URI meant?"), "{warnings:?}");
 }
 
 // D8

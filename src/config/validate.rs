@@ -4,8 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{
     Artifacts, Brokers, Cpus, DiskType, Executor, Framework, Health, Kafka, Logs, Metrics, PhaseStrategy,
-    Placement, Recovery, Service, StatsdTags, SyslogFormat, overrides, process::is_host_port, read::Reader,
-    redact,
+    Placement, Recovery, Service, StatsdTags, overrides, process::is_host_port, read::Reader, redact, syslog,
 };
 
 /// A day in seconds: longer waits between checks are slips of the hand.
@@ -277,48 +276,16 @@ fn is_host(text: &str) -> bool {
         || !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
 }
 
-/// The facilities of RFC 5424, by the names that syslog configurations use.
-pub(super) const FACILITIES: [&str; 20] = [
-    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
-    "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
-];
-
 fn logs(reader: &mut Reader<'_>) -> Logs {
-    let facilities: Vec<_> = FACILITIES.iter().map(|name| (*name, *name)).collect();
-    let uri = reader.given("BROKER_SYSLOG_URI");
-    if let Some(uri) = uri {
-        check_syslog(reader, uri);
-    }
-    let ca_file = reader.given("BROKER_SYSLOG_CA_FILE");
-    if ca_file.is_some_and(|path| !path.starts_with('/')) {
-        reader.error("BROKER_SYSLOG_CA_FILE", "is no absolute path: it is read on the agents");
-    }
+    let server = syslog::broker(reader);
     Logs {
-        syslog_uri: uri.map(str::to_owned),
-        facility: reader.word("BROKER_SYSLOG_FACILITY", &facilities).to_owned(),
-        format: reader.word(
-            "BROKER_SYSLOG_FORMAT",
-            &[("rfc5424", SyslogFormat::Rfc5424), ("rfc3164", SyslogFormat::Rfc3164)],
-        ),
-        ca_file: ca_file.map(str::to_owned),
+        syslog_uri: server.uri,
+        facility: server.facility,
+        format: server.format,
+        ca_file: server.ca_file,
         spool_mb: reader.number("BROKER_SYSLOG_SPOOL_MB", 1..=1024 * 1024),
         executor: reader.flag("BROKER_SYSLOG_EXECUTOR"),
         sandbox_mb: reader.number("BROKER_SANDBOX_LOG_MB", 0..=MIB),
-    }
-}
-
-fn check_syslog(reader: &mut Reader<'_>, uri: &str) {
-    let fine = match uri.split_once("://") {
-        Some(("udp" | "tcp" | "tls", address)) => is_host_port(address),
-        Some(("unix", path)) => path.starts_with('/') && path.len() > 1,
-        _ => false,
-    };
-    if !fine {
-        let shown = redact::uri(uri);
-        reader.error(
-            "BROKER_SYSLOG_URI",
-            format!("{shown:?} is no syslog server: write udp://host:514, tcp://host:514, tls://host:6514 or unix:///dev/log"),
-        );
     }
 }
 

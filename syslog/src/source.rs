@@ -51,6 +51,8 @@ pub(crate) struct Source {
     pub(crate) size: u64,
     allocated: u64,
     linked: bool,
+    /// Its name means nothing: it may be written as long as we are there.
+    pub(crate) lasting: bool,
     inode: (u64, u64),
     grown: Instant,
     /// There is a newer file of this stream: this one grows no more.
@@ -66,6 +68,8 @@ pub(crate) struct Gap {
     pub(crate) from: u64,
     pub(crate) to: u64,
     pub(crate) lines: u64,
+    /// Up to where its disk space was given back.
+    punched: u64,
 }
 
 impl Source {
@@ -84,6 +88,7 @@ impl Source {
             size: start,
             allocated: 0,
             linked: true,
+            lasting: false,
             inode: (0, 0),
             grown: now,
             superseded: false,
@@ -114,8 +119,9 @@ impl Source {
         now.duration_since(self.grown) >= QUIET
     }
 
-    pub(crate) fn is_linked(&self) -> bool {
-        self.linked
+    /// Whether more may be written to it.
+    pub(crate) fn may_grow(&self) -> bool {
+        self.linked || self.lasting
     }
 
     pub(crate) fn inode(&self) -> (u64, u64) {
@@ -154,7 +160,7 @@ impl Source {
                 gap.to = to;
                 gap.lines += lines;
             }
-            _ => self.gaps.push_back(Gap { from, to, lines }),
+            _ => self.gaps.push_back(Gap { from, to, lines, punched: from.next_multiple_of(BLOCK) }),
         }
     }
 
@@ -228,12 +234,30 @@ impl Source {
     pub(crate) fn punch(&mut self, count: u64, kept: u64) -> io::Result<()> {
         let to = self.punchable_to(kept).min(self.punched.saturating_add(count.next_multiple_of(BLOCK)));
         if to > self.punched {
-            let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-            // Proof: offsets of a file fit into i64.
-            fallocate(&self.file, flags, self.punched as i64, (to - self.punched) as i64)?;
+            self.hole(self.punched, to)?;
             self.punched = to;
-            self.allocated = self.file.metadata()?.blocks() * 512;
         }
+        Ok(())
+    }
+
+    /// Gives back what was dropped, and lies behind what is still to be sent.
+    pub(crate) fn punch_gaps(&mut self) -> io::Result<()> {
+        for index in 0..self.gaps.len() {
+            let Gap { punched, to, .. } = self.gaps[index];
+            let to = self.punchable_to(to);
+            if to > punched {
+                self.hole(punched, to)?;
+                self.gaps[index].punched = to;
+            }
+        }
+        Ok(())
+    }
+
+    fn hole(&mut self, from: u64, to: u64) -> io::Result<()> {
+        let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+        // Proof: offsets of a file fit into i64.
+        fallocate(&self.file, flags, from as i64, (to - from) as i64)?;
+        self.allocated = self.file.metadata()?.blocks() * 512;
         Ok(())
     }
 }

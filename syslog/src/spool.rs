@@ -62,7 +62,9 @@ impl Spool {
     }
 
     pub(crate) fn adopt(&mut self, file: File, stream: String, style: Style, start: u64, now: Instant) {
-        self.sources.push(Source::new(self.next_id, file, stream, style, start, now));
+        let mut source = Source::new(self.next_id, file, stream, style, start, now);
+        source.lasting = true;
+        self.sources.push(source);
         self.next_id += 1;
     }
 
@@ -237,7 +239,7 @@ impl Spool {
         }
         for index in (0..self.sources.len()).rev() {
             let source = &self.sources[index];
-            if !source.is_linked() && kept[index] >= source.size {
+            if !source.may_grow() && kept[index] >= source.size {
                 let inode = source.inode();
                 self.sources.remove(index);
                 kept.remove(index);
@@ -248,6 +250,10 @@ impl Spool {
         }
         let Some(limit) = limit else { return Ok(()) };
         let mut taken: u64 = self.sources.iter().map(Source::allocated).sum();
+        if taken > limit {
+            self.sources.iter_mut().try_for_each(Source::punch_gaps)?;
+            taken = self.sources.iter().map(Source::allocated).sum();
+        }
         while taken > limit {
             let candidates = self.sources.iter_mut().zip(&kept);
             let most = candidates.max_by_key(|(source, kept)| source.punchable(**kept));

@@ -108,3 +108,41 @@ fn notes_are_as_far_apart_as_what_may_be_lost() {
     assert!((100_000..400_000).contains(&again), "{again} bytes or so are sent again");
     assert!(spool.notes.len() == 1);
 }
+
+// D44: the disk gets back what is dropped while the server is away, also of a file without a name.
+#[test]
+fn an_outage_takes_no_more_disk_than_the_spool() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    const LIMIT: u64 = 1 << 20;
+    let mut file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+    let mut spool = Spool::new(None);
+    spool.adopt(file.try_clone().unwrap(), "log".to_owned(), Style::Program, 0, Instant::now());
+    let mut dropped = 0;
+    for _ in 0..8 {
+        file.write_all(&b"line\n".repeat(200_000)).unwrap();
+        spool.refresh(Instant::now()).unwrap();
+        dropped += spool.drop_beyond(LIMIT, true).unwrap();
+        spool.tidy(Some(LIMIT), true).unwrap();
+        let taken = file.metadata().unwrap().blocks() * 512;
+        assert!(taken <= LIMIT + 8 * 4096, "{taken} bytes of disk");
+    }
+    // The server is back: the notice, and all that is not dropped.
+    let counters = Counters::default();
+    loop {
+        let mut batch = filled(&mut spool, true);
+        if batch.is_empty() {
+            break;
+        }
+        let total = batch.bytes.len();
+        batch.hand(total, |frame| spool.handed(frame, &counters));
+        spool.settled(total as u64);
+    }
+    assert!(dropped > 1_000_000);
+    assert_eq!(counters.shipped() + dropped, 8 * 200_000);
+    // Sent to its end, it is followed on.
+    spool.tidy(Some(LIMIT), true).unwrap();
+    file.write_all(b"last\n").unwrap();
+    spool.refresh(Instant::now()).unwrap();
+    assert!(texts(&filled(&mut spool, true)).ends_with("] last"));
+}
