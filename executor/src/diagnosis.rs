@@ -1,7 +1,7 @@
 //! What ended a JVM: evidence → one named cause, and words that say what, where, and what instead (D45).
 //!
 //! Pure. The shell collects the [`Evidence`] when the JVM is gone; [`diagnose`] weighs it, the hardest first: who sent
-//! the signal, what the kernel counted, and only then what the logs say ([`words`]). Everything read here was written
+//! the signal, what the kernel counted, and only then what the logs say (`words`). Everything read here was written
 //! by others (a JVM, the kernel, clients' names in a log), so nothing in it is trusted to have a form: what cannot be
 //! read is no evidence.
 
