@@ -155,9 +155,9 @@ async fn run_on<S: Store>(mut store: S, settings: Settings, stop: CancellationTo
     let view = Arc::new(scheduler.view(clock.now()));
     let zookeeper =
         ZooKeeper::new(&view.connection.zookeeper, ZOOKEEPER_SESSION).map_err(Failure::ZooKeeper)?;
-    let topics = http::KafkaTopics::new(Arc::new(zookeeper), framework.name.clone());
+    let kafka = http::Kafka::new(http::Real::new(Arc::new(zookeeper), framework.name.clone()));
     let (view, shown) = watch::channel(view);
-    let app = http::App::new(shown, Arc::new(topics), inputs.clone(), clock);
+    let app = http::App::new(shown, kafka, inputs.clone(), clock);
     let files = ::mesos::files::Files::new(process.masters.clone(), sandbox::QUESTION)
         .map_err(Failure::MesosClient)?;
     let subscription =

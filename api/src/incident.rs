@@ -22,6 +22,7 @@ pub fn file_name(id: Uuid) -> String {
 
 /// One end of a JVM.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Incident {
     /// By what it was asked to end, if it was.
     #[serde(default)]
@@ -30,6 +31,7 @@ pub struct Incident {
     pub at: u64,
     /// Whose JVM it was.
     #[serde(with = "crate::rest::broker::text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "0"))]
     pub broker: BrokerId,
     /// What ended it.
     pub cause: Cause,
@@ -70,6 +72,7 @@ pub struct Incident {
 
 /// Exit code or signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum End {
     /// It exited with this code.
@@ -89,6 +92,7 @@ impl fmt::Display for End {
 
 /// A memory cgroup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Memory {
     /// What it may use, in bytes; `None`: no limit.
     pub limit: Option<u64>,
@@ -98,6 +102,7 @@ pub struct Memory {
 
 /// A disk at the JVM's end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Disk {
     /// Free for the broker, in bytes.
     pub free: u64,
@@ -109,6 +114,7 @@ pub struct Disk {
 
 /// What HotSpot wrote about its crash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CrashFile {
     /// How it begins: signal, program counter, problematic frame.
     pub head: Vec<String>,

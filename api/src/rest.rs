@@ -12,6 +12,8 @@ pub mod health;
 pub mod incident;
 pub mod offer;
 pub mod plan;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod topic;
 
 pub use broker::{Agent, Broker, BrokerHealth, BrokerList, TaskState};

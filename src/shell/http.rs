@@ -8,6 +8,8 @@
 //!
 //! Reads see the last published [`View`] and never enter the scheduler's loop; what an operator asks for does, and is
 //! answered once it is stored. Topic routes pass straight to Kafka.
+//! A kind of route that asks Kafka is a trait beside its handlers, a field of [`Kafka`] and a file in `cluster/` that
+//! implements it for [`Real`]; each handler is described by `utoipa::path` and listed in `every_route`.
 //! [`api()`] and [`admin`] make routers from an [`App`] alone, so tests call them without a socket.
 
 use std::sync::Arc;
@@ -17,9 +19,11 @@ use axum::{
     Router,
     http::{Method, Uri},
     middleware,
-    routing::get,
 };
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::ask::Slots;
 
 use super::{Clock, Input};
 use crate::{
@@ -27,9 +31,12 @@ use crate::{
     view::View,
 };
 
+mod ask;
 mod broker;
+mod cluster;
 mod connection;
 mod debug;
+mod document;
 mod error;
 mod guard;
 mod health;
@@ -39,36 +46,33 @@ mod server;
 mod topic;
 
 pub use self::{
+    cluster::{Kafka, Real},
     error::ApiError,
     server::{BindError, Listener, bind},
-    topic::{KafkaTopics, Topics},
+    topic::Topics,
 };
-
-/// Topic requests under way at once. Each may hold connections to Kafka and ZooKeeper for seconds; one more is
-/// answered 503 `Overloaded` at once, so that nothing queues.
-const TOPIC_REQUESTS: usize = 16;
 
 /// What the routes answer from.
 #[derive(Clone)]
 pub struct App {
     view: watch::Receiver<Arc<View>>,
-    topics: Arc<dyn Topics>,
-    topic_slots: Arc<Semaphore>,
+    kafka: Kafka,
+    slots: Slots,
     /// To the loop.
     commands: mpsc::Sender<Input>,
     clock: Clock,
 }
 
 impl App {
-    /// Answers from the views published on `view`, and about topics from `topics`; what operators ask for goes to
+    /// Answers from the views published on `view`, and about topics from `kafka`; what operators ask for goes to
     /// `commands`. `clock` is the one that dates views.
     pub(crate) fn new(
         view: watch::Receiver<Arc<View>>,
-        topics: Arc<dyn Topics>,
+        kafka: Kafka,
         commands: mpsc::Sender<Input>,
         clock: Clock,
     ) -> Self {
-        Self { view, topics, topic_slots: Arc::new(Semaphore::new(TOPIC_REQUESTS)), commands, clock }
+        Self { view, kafka, slots: Slots::new(), commands, clock }
     }
 
     /// What the scheduler answers, once what it decided is stored.
@@ -96,17 +100,7 @@ impl App {
 
 /// Every route (`PORT1`, D22).
 pub fn api(app: App) -> Router {
-    let routes = Router::new()
-        .route("/v1/connection", get(connection::show))
-        .route("/v1/brokers", get(broker::list))
-        .route("/v1/brokers/{id}", get(broker::show).put(broker::restart))
-        .route("/v1/brokers/{id}/incidents", get(broker::incidents))
-        .route("/v1/plan", get(plan::show))
-        .route("/v1/plan/status", get(plan::active))
-        .route("/v1/topics", get(topic::list).post(topic::create))
-        .route("/v1/topics/{name}", get(topic::describe))
-        .route("/v1/debug/offers", get(debug::offers));
-    finish(routes.merge(admin_routes()), app)
+    finish(every_route(), app)
 }
 
 /// The `/admin/*` routes alone (`PORT0`, D22).
@@ -114,11 +108,28 @@ pub fn admin(app: App) -> Router {
     finish(admin_routes(), app)
 }
 
-fn admin_routes() -> Router<App> {
-    Router::new().route("/admin/healthcheck", get(health::check)).route("/admin/ping", get(health::ping))
+/// Routes with their documentation; there are no others.
+fn every_route() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(document::head())
+        .routes(routes!(connection::show))
+        .routes(routes!(broker::list))
+        .routes(routes!(broker::show, broker::restart))
+        .routes(routes!(broker::incidents))
+        .routes(routes!(plan::show))
+        .routes(routes!(plan::active))
+        .routes(routes!(topic::list, topic::create))
+        .routes(routes!(topic::describe))
+        .routes(routes!(debug::offers))
+        .routes(routes!(document::show))
+        .merge(admin_routes())
 }
 
-fn finish(routes: Router<App>, app: App) -> Router {
+fn admin_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(health::check)).routes(routes!(health::ping))
+}
+
+fn finish(routes: OpenApiRouter<App>, app: App) -> Router {
+    let (routes, _) = routes.split_for_parts();
     routes
         .fallback(|method: Method, uri: Uri| async move { ApiError::no_route(&method, uri.path()) })
         .method_not_allowed_fallback(|method: Method, uri: Uri| async move {

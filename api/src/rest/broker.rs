@@ -8,14 +8,17 @@ use crate::ids::{BrokerId, TaskId};
 
 /// `GET /v1/brokers`: the configured brokers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BrokerList {
     /// Ascending, as texts (S-098).
     #[serde(with = "texts")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>, example = json!(["0", "1", "2"])))]
     pub brokers: Vec<BrokerId>,
 }
 
 /// `GET /v1/brokers/{id}`: one broker. What it does not have is `null`, so that its shape never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Broker {
     /// The agent that holds its data, once there is one.
     pub agent: Option<Agent>,
@@ -29,6 +32,7 @@ pub struct Broker {
     pub host: Option<String>,
     /// Kafka's `broker.id`, a text as in the list.
     #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "0"))]
     pub id: BrokerId,
     /// The last words about its task, from its executor or from Mesos; empty when there are none.
     pub message: String,
@@ -44,6 +48,7 @@ pub struct Broker {
 
 /// The agent a broker lives on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Agent {
     /// As the agent names itself.
     pub hostname: String,
@@ -53,6 +58,7 @@ pub struct Agent {
 
 /// What a broker's health check last said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum BrokerHealth {
     /// The last check passed.
@@ -76,6 +82,7 @@ impl BrokerHealth {
 
 /// What is known of a broker's task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum TaskState {
     /// Stored, perhaps sent; nothing heard.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// How to reach the brokers of the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Connection {
     /// `host:port` of every running broker, as advertised to clients (S-089).
     pub address: Vec<String>,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a request that was not fulfilled is answered with (D16).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ErrorBody {
     /// The kind, for programs.
     pub error_code: ErrorCode,
@@ -20,6 +21,7 @@ macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $code:ident = $status:literal,)+) => {
         /// The kinds of errors. Closed: a new one is a change of the API (D48).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
         pub enum ErrorCode {
             $($(#[doc = $doc])+ #[doc = concat!("\n\nHTTP status ", stringify!($status), ".")] $code,)+
         }
@@ -36,6 +38,11 @@ macro_rules! codes {
             /// The code on the wire.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$code => stringify!($code)),+ }
+            }
+
+            /// What it means, in a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$code => concat!($($doc),+).trim_start()),+ }
             }
         }
     };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// All checks by name; on the wire `{"<name>":{"healthy":…,"message":"…"},…}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Health(pub BTreeMap<CheckName, Check>);
 
@@ -23,6 +24,7 @@ impl Health {
 
 /// What is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CheckName {
     /// Every broker that should run does.
@@ -49,6 +51,7 @@ impl CheckName {
 
 /// One check's result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Check {
     /// Whether it passes.
     pub healthy: bool,

@@ -7,6 +7,7 @@ use crate::ids::BrokerId;
 
 /// `GET /v1/debug/offers`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OfferList {
     /// The latest, newest first; a fixed number is kept.
     pub offers: Vec<OfferOutcome>,
@@ -14,6 +15,7 @@ pub struct OfferList {
 
 /// What became of one offer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OfferOutcome {
     /// Whose resources it offers.
     pub agent_id: String,
@@ -33,6 +35,7 @@ pub struct OfferOutcome {
 
 /// What was done with an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum OfferDecision {
     /// Taken for at least one broker.
@@ -43,9 +46,11 @@ pub enum OfferDecision {
 
 /// An offer tried for one broker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Evaluation {
     /// For whom.
     #[serde(with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "0"))]
     pub broker: BrokerId,
     /// Why it does not fit, all reasons at once; absent when it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,9 +59,11 @@ pub struct Evaluation {
 
 /// A reason, and what it rests on: a tree whose leaves are facts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Refusal {
     /// What makes it so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schema(no_recursion))]
     pub causes: Vec<Refusal>,
     /// `mem: 2080 wanted, 512 offered`.
     pub reason: String,

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 /// The status words, of plans, phases and blocks alike; there are no others (S-042, D2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Status {
     /// Done.
     Complete,
@@ -39,6 +40,7 @@ impl std::fmt::Display for Status {
 
 /// A plan: ordered phases of ordered blocks (S-040).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Plan {
     /// Why the configuration in the scheduler's environment is refused, one text per mistake (S-046, S-047).
     pub errors: Vec<String>,
@@ -65,6 +67,7 @@ impl Plan {
 
 /// A phase of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Phase {
     /// In the order of their execution.
     pub blocks: Vec<Block>,
@@ -78,6 +81,7 @@ pub struct Phase {
 
 /// A block of a phase: one broker's part of the work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Block {
     /// Whether it begins only on the operator's `continue` (S-044).
     pub has_decision_point: bool,
@@ -96,6 +100,7 @@ pub struct Block {
 
 /// What a block, or a broker, waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Wait {
     /// The facts, for people: `orders/7 has ISR {0,2}, min.insync.replicas 2`.
     pub message: String,
@@ -112,6 +117,7 @@ impl Wait {
 
 /// The kinds of waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum WaitReason {
     /// For the subscription to the Mesos master.
     Mesos,
@@ -140,6 +146,7 @@ pub enum WaitReason {
 
 /// `GET /v1/plan/status`: the active part of the plan (S-049).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PlanActive {
     /// The active block; absent when idle (S-050).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -153,6 +160,7 @@ pub struct PlanActive {
 
 /// A phase without its blocks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ActivePhase {
     /// How many blocks it has.
     pub block_count: usize,
@@ -166,6 +174,7 @@ pub struct ActivePhase {
 
 /// A plan without its phases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Stage {
     /// As in the plan.
     pub errors: Vec<String>,

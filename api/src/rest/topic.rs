@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The answer to a topic operation, in the words of Kafka's own tools (S-104, D10).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Message {
     /// As `kafka-topics.sh` prints it, line ends included.
     pub message: String,
@@ -20,6 +21,7 @@ impl Message {
 
 /// `GET /v1/topics/{name}` (S-103).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TopicDescription {
     /// By ascending number.
     pub partitions: Vec<Partition>,
@@ -37,6 +39,7 @@ pub struct Partition {
 
 /// How a partition is, as Kafka stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PartitionState {
     /// Of the controller that wrote this; under KRaft the quorum's leader epoch (D43).
     pub controller_epoch: i32,

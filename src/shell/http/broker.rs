@@ -9,17 +9,39 @@ use axum::{
     extract::{Path, RawQuery, State, rejection::PathRejection},
 };
 
-use super::{ApiError, App, query};
+use super::{
+    ApiError, App,
+    document::{Read, refusals},
+    query,
+};
 use crate::{
     event::{Command, Reply},
     view::View,
 };
 
+refusals! {
+    /// Of [`show`] and [`incidents`].
+    One = [InvalidParameter, BrokerNotFound, NotRegistered];
+    /// Of [`restart`].
+    Restart = [InvalidParameter, BrokerNotFound, NotRegistered, NotSupported];
+}
+
+/// The configured brokers, ascending (S-098).
+#[utoipa::path(
+    get, path = "/v1/brokers", tag = "brokers",
+    responses((status = 200, description = "Their ids", body = rest::BrokerList), Read),
+)]
 pub(super) async fn list(State(app): State<App>) -> Result<Json<rest::BrokerList>, ApiError> {
     let view = app.registered()?;
     Ok(Json(rest::BrokerList { brokers: view.brokers.iter().map(|broker| broker.id).collect() }))
 }
 
+/// One broker: agent, host, port, task, health, configuration, what it waits for (D4).
+#[utoipa::path(
+    get, path = "/v1/brokers/{id}", tag = "brokers",
+    params(("id" = u32, Path, description = "The broker", example = 0)),
+    responses((status = 200, description = "The broker", body = rest::Broker), One),
+)]
 pub(super) async fn show(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
@@ -30,7 +52,12 @@ pub(super) async fn show(
     found.cloned().map(Json).ok_or_else(|| unknown(id, &view))
 }
 
-/// How the broker's JVMs ended, the latest first.
+/// How the broker's JVMs ended, the latest first (D45).
+#[utoipa::path(
+    get, path = "/v1/brokers/{id}/incidents", tag = "brokers",
+    params(("id" = u32, Path, description = "The broker", example = 0)),
+    responses((status = 200, description = "At most the last 20", body = rest::IncidentList), One),
+)]
 pub(super) async fn incidents(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
@@ -42,6 +69,19 @@ pub(super) async fn incidents(
 }
 
 /// Restarts the broker in place, at once or when that hurts nobody; answers its task (S-099, D15, D26).
+#[utoipa::path(
+    put, path = "/v1/brokers/{id}", tag = "brokers",
+    params(
+        ("id" = u32, Path, description = "The broker", example = 0),
+        ("force" = Option<bool>, Query, description = "At once, whatever it hurts"),
+        ("replace" = Option<bool>, Query, description = "Give up its data and start elsewhere; not yet supported"),
+    ),
+    responses(
+        (status = 200, description = "The task that restarts; none where the broker never had one", body = Vec<TaskId>,
+         example = json!(["broker-0__9c426c50-1087-475c-aa36-cd00d24ccebb"])),
+        Restart,
+    ),
+)]
 pub(super) async fn restart(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,

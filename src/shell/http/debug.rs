@@ -3,8 +3,13 @@
 use api::rest;
 use axum::{Json, extract::State};
 
-use super::App;
+use super::{App, document::Plain};
 
+/// The latest offers, newest first: taken or declined, and why each did not fit.
+#[utoipa::path(
+    get, path = "/v1/debug/offers", tag = "service",
+    responses((status = 200, description = "Offers and what became of them", body = rest::OfferList), Plain),
+)]
 pub(super) async fn offers(State(app): State<App>) -> Json<rest::OfferList> {
     Json(rest::OfferList { offers: app.view().offers.clone() })
 }

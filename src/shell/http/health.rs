@@ -1,6 +1,6 @@
 //! `/admin/*`: for Marathon, monitors and people (S-119, D19).
 
-use api::rest::{Check, CheckName};
+use api::rest::{Check, CheckName, ErrorBody, Health};
 use axum::{
     Json,
     extract::State,
@@ -8,13 +8,32 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::App;
+use super::{App, document::Plain};
 
 /// Oldest view that tells how things are, in ms: a tick makes a new one every second, and a commit on a bad disk takes
 /// seconds.
 const STALE_MS: u64 = 15_000;
 
-/// Every check; 500 when one fails.
+/// Either body of a 500, for the document.
+#[derive(utoipa::ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is of use")]
+enum Ill {
+    /// A check fails.
+    Health(Health),
+    /// The route itself failed.
+    Error(ErrorBody),
+}
+
+/// Every check by name; 500 when one fails (S-119).
+#[utoipa::path(
+    get, path = "/admin/healthcheck", tag = "service",
+    responses(
+        Plain,
+        (status = 200, description = "Every check passes", body = Health),
+        (status = 500, description = "A check fails, or `InternalError`: a fault of ours", body = Ill),
+    ),
+)]
 pub(super) async fn check(State(app): State<App>) -> Response {
     let view = app.view();
     let mut health = view.health.clone();
@@ -31,6 +50,10 @@ pub(super) async fn check(State(app): State<App>) -> Response {
 }
 
 /// Says that this process answers, and nothing else.
+#[utoipa::path(
+    get, path = "/admin/ping", tag = "service",
+    responses((status = 200, description = "It does", body = String, content_type = "text/plain", example = "pong"), Plain),
+)]
 pub(super) async fn ping() -> &'static str {
     "pong"
 }

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+use std::sync::LazyLock;
+
 use api::{
     ids::{BrokerId, TaskId},
     rest,
@@ -8,6 +10,7 @@ use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode},
 };
+use serde_json::Value;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -46,7 +49,34 @@ async fn call(router: Router, request: &str) -> Answer {
     let (parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let text = String::from_utf8(body.to_vec()).unwrap();
+    described(method, uri, parts.status, &text);
     Answer { status: parts.status, headers: parts.headers, text }
+}
+
+/// Whatever a test gets for an answer, the document has it: its status, and the code where it is a refusal.
+fn described(method: &str, uri: &str, status: StatusCode, text: &str) {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(document::document()).unwrap());
+    let path = uri.split('?').next().unwrap();
+    let fits = |template: &str| {
+        let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+        template.len() == path.len() && template.iter().zip(path).all(|(t, p)| t.starts_with('{') || *t == p)
+    };
+    // A path of its own comes before one with a parameter, as in the router.
+    let mut paths: Vec<_> = DOCUMENT["paths"].as_object().unwrap().iter().filter(|(t, _)| fits(t)).collect();
+    paths.sort_by_key(|(template, _)| template.matches('{').count());
+    let method = if method == "HEAD" { "get".to_owned() } else { method.to_lowercase() };
+    let operation = paths.first().and_then(|(_, item)| item.get(&method));
+    let code = serde_json::from_str::<rest::ErrorBody>(text).ok().map(|body| body.error_code);
+    if matches!(code, Some(rest::ErrorCode::RouteNotFound | rest::ErrorCode::MethodNotAllowed)) {
+        return;
+    }
+    let operation = operation.unwrap_or_else(|| panic!("{method} {path} is not described: {status}"));
+    let answer = document::tests::resolved(&DOCUMENT, &operation["responses"][status.as_str()]);
+    assert!(answer.is_object(), "{method} {path} is not described to answer {status}");
+    if let Some(code) = code {
+        let examples = &answer["content"]["application/json"]["examples"];
+        assert!(examples.get(code.as_str()).is_some(), "{method} {path} is not described to answer {code}");
+    }
 }
 
 /// `GET path` of an API that shows `view`.
@@ -56,7 +86,12 @@ async fn get_of(view: &View, path: &str) -> Answer {
 
 fn app(view: &View, topics: Arc<dyn Topics>) -> App {
     // The receiver keeps the last value when its sender is gone.
-    App::new(watch::channel(Arc::new(view.clone())).1, topics, mpsc::channel(1).0, Clock::start())
+    App::new(watch::channel(Arc::new(view.clone())).1, kafka(topics), mpsc::channel(1).0, Clock::start())
+}
+
+/// Stand-ins: for topics this one, else such as must not be asked.
+fn kafka(topics: Arc<dyn Topics>) -> Kafka {
+    Kafka { topics }
 }
 
 fn broker(id: u32) -> rest::Broker {

@@ -3,8 +3,6 @@
 //! List and description come from ZooKeeper, as the original's did, so they are told while no broker answers too.
 //! The list is sorted; the guide's sample has no order. Creating asks the controller.
 
-use std::{future::Future, sync::Arc};
-
 use api::rest::{ErrorCode, Message, Partition, PartitionState, TopicDescription};
 use axum::{
     Json,
@@ -18,13 +16,21 @@ use kafka::{
     zookeeper::{self, TopicState},
 };
 
-use super::{ApiError, App};
+use super::{ApiError, App, document::refusals};
 
-mod kafka_topics;
 mod query;
 mod refused;
 
-pub use kafka_topics::KafkaTopics;
+refusals! {
+    /// Of [`list`].
+    List = [NotRegistered, Overloaded, KafkaRefused, KafkaUnavailable];
+    /// Of [`describe`].
+    Describe = [InvalidParameter, TopicNotFound, NotRegistered, Overloaded, KafkaRefused, KafkaUnavailable];
+    /// Of [`create`].
+    Create = [
+        InvalidParameter, TopicAlreadyExists, NotRegistered, Overloaded, KafkaRefused, KafkaUnavailable,
+    ];
+}
 
 /// What these routes ask of Kafka.
 pub trait Topics: Send + Sync + 'static {
@@ -45,17 +51,32 @@ pub trait Topics: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Created, CreateTopicError>>;
 }
 
-/// `GET /v1/topics` (S-102).
+/// The names of all topics (S-102), sorted, Kafka's internal ones included.
+#[utoipa::path(
+    get, path = "/v1/topics", tag = "topics",
+    responses(
+        (status = 200, description = "Names of topics", body = Vec<String>, example = json!(["topic0", "topic1"])),
+        List,
+    ),
+)]
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<String>>, ApiError> {
     app.registered()?;
-    let topics = app.topics.clone();
-    ask(&app, async move { topics.list().await })
-        .await?
-        .map(Json)
-        .map_err(|error| refused::by_zookeeper(&error))
+    let topics = app.kafka.topics.clone();
+    let listed = app.slots.read(async move { topics.list().await }).await?;
+    listed.map(Json).map_err(|error| refused::by_zookeeper(&error))
 }
 
-/// `GET /v1/topics/{name}` (S-103, D5).
+/// Leader, in-sync replicas and epochs of every partition (S-103, D5), as Kafka stores them.
+#[utoipa::path(
+    get, path = "/v1/topics/{name}", tag = "topics",
+    params(("name" = String, Path, description = "The topic", example = "topic1")),
+    responses(
+        (status = 200, description = "Its partitions", body = TopicDescription, example = json!({"partitions": [
+            {"0": {"controller_epoch": 1, "isr": [0, 1, 2], "leader": 0, "leader_epoch": 0, "version": 1}}
+        ]})),
+        Describe,
+    ),
+)]
 pub(super) async fn describe(
     State(app): State<App>,
     name: Result<Path<String>, PathRejection>,
@@ -64,16 +85,31 @@ pub(super) async fn describe(
     let name: TopicName =
         name.parse().map_err(|error| ApiError::caused(ErrorCode::InvalidParameter, &error))?;
     app.registered()?;
-    let topics = app.topics.clone();
+    let topics = app.kafka.topics.clone();
     let asked = name.clone();
-    let found = ask(&app, async move { topics.describe(&asked).await }).await?;
+    let found = app.slots.read(async move { topics.describe(&asked).await }).await?;
     match found.map_err(|error| refused::by_zookeeper(&error))? {
         Some(state) => description(&name, state).map(Json),
         None => Err(ApiError::new(ErrorCode::TopicNotFound, format!("topic \"{name}\" does not exist"))),
     }
 }
 
-/// `POST /v1/topics?name=…[&partitions=…][&replication=…]` (S-104).
+/// Creates a topic (S-104). What is not given is decided for the live brokers (D41).
+#[utoipa::path(
+    post, path = "/v1/topics", tag = "topics",
+    params(
+        ("name" = String, Query, description = "The topic", example = "topic1"),
+        ("partitions" = Option<u32>, Query, description = "How many partitions; else 1", minimum = 1, maximum = 10_000,
+         example = 3),
+        ("replication" = Option<u16>, Query, minimum = 1, maximum = 32_767, example = 3,
+         description = "How many replicas of each; else 3, or as many as there are brokers alive"),
+    ),
+    responses(
+        (status = 200, description = "It is created", body = Message,
+         example = json!({"message": "Output: Created topic \"topic1\".\n"})),
+        Create,
+    ),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     RawQuery(query): RawQuery,
@@ -85,35 +121,11 @@ pub(super) async fn create(
         return Err(ApiError::new(ErrorCode::KafkaUnavailable, message));
     }
     let name = topic.name.clone();
-    let topics = app.topics.clone();
-    let created = ask(&app, async move { topics.create(bootstrap, topic).await }).await?;
+    let topics = app.kafka.topics.clone();
+    let created = app.slots.change(async move { topics.create(bootstrap, topic).await }).await?;
     let created = created.map_err(|error| refused::by_kafka(&name, &error))?;
     tracing::info!(topic = %name, partitions = created.partitions, replication = created.replication, "topic created");
     Ok(Json(Message::created(name.as_str())))
-}
-
-/// Awaits `question` in a task of its own, which goes on when the client hangs up: what was begun is finished, and its
-/// slot is taken until then.
-async fn ask<T: Send + 'static>(
-    app: &App,
-    question: impl Future<Output = T> + Send + 'static,
-) -> Result<T, ApiError> {
-    let slot = Arc::clone(&app.topic_slots).try_acquire_owned().map_err(|_| {
-        ApiError::new(ErrorCode::Overloaded, "too many topic requests are under way; ask again in a moment")
-    })?;
-    let task = tokio::spawn(async move {
-        let answer = question.await;
-        drop(slot);
-        answer
-    });
-    match task.await {
-        Ok(answer) => Ok(answer),
-        Err(error) => match error.try_into_panic() {
-            // It is `guard` that answers panics.
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(ApiError::new(ErrorCode::InternalError, "the scheduler is stopping")),
-        },
-    }
 }
 
 /// Real values of every partition, or none at all (S-103).

@@ -7,7 +7,7 @@ use crate::shell::http::tests::{call, topics::Unasked};
 async fn put(view: &View, path: &str, reply: Reply) -> (Answer, Vec<Command>) {
     let (commands, mut asked) = mpsc::channel(1);
     let shown = watch::channel(Arc::new(view.clone())).1;
-    let app = App::new(shown, Arc::new(Unasked), commands, Clock::start());
+    let app = App::new(shown, kafka(Arc::new(Unasked)), commands, Clock::start());
     let answers = async {
         let mut seen = Vec::new();
         while let Some(Input::Command(command, answer)) = asked.recv().await {

@@ -135,7 +135,7 @@ async fn an_old_view_is_not_healthy() {
     let mut view = view(rest::Status::Complete);
     view.made_at = clock.now();
     let (_sender, receiver) = watch::channel(Arc::new(view));
-    let router = api(App::new(receiver, Arc::new(Unasked), mpsc::channel(1).0, clock));
+    let router = api(App::new(receiver, kafka(Arc::new(Unasked)), mpsc::channel(1).0, clock));
     tokio::time::advance(std::time::Duration::from_secs(15)).await;
     assert_eq!(call(router.clone(), "GET /admin/healthcheck").await.status, StatusCode::OK);
     tokio::time::advance(std::time::Duration::from_secs(5)).await;
@@ -230,8 +230,16 @@ async fn admin_port() {
 #[tokio::test]
 async fn views_are_followed() {
     let (sender, receiver) = watch::channel(Arc::new(view(rest::Status::InProgress)));
-    let router = api(App::new(receiver, Arc::new(Unasked), mpsc::channel(1).0, Clock::start()));
+    let router = api(App::new(receiver, kafka(Arc::new(Unasked)), mpsc::channel(1).0, Clock::start()));
     assert_eq!(call(router.clone(), "GET /v1/plan").await.status, StatusCode::SERVICE_UNAVAILABLE);
     sender.send(Arc::new(view(rest::Status::Complete))).unwrap();
     assert_eq!(call(router, "GET /v1/plan").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn openapi() {
+    let answer = get_of(&view(rest::Status::Complete), "/v1/openapi.json").await;
+    assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, Some("application/json")));
+    let document: Value = serde_json::from_str(&answer.text).unwrap();
+    assert_eq!(document, serde_json::to_value(document::document()).unwrap());
 }

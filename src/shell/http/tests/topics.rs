@@ -267,7 +267,7 @@ impl Topics for Slow {
 async fn too_many_at_once() {
     let slow = Arc::new(Slow::default());
     let router = api(app(&view(rest::Status::Complete), slow.clone()));
-    for _ in 0..TOPIC_REQUESTS {
+    for _ in 0..ask::READS {
         let client = tokio::spawn(call_owned(router.clone()));
         slow.begun.notified().await;
         client.abort();

@@ -1,0 +1,25 @@
+//! What the routes ask of Kafka: one trait for each kind of route, so that a test stands in for that one alone.
+
+use std::sync::Arc;
+
+use super::topic::Topics;
+
+mod real;
+mod topics;
+
+pub use real::Real;
+
+/// Who is asked.
+#[derive(Clone)]
+pub struct Kafka {
+    /// By `/v1/topics`.
+    pub topics: Arc<dyn Topics>,
+}
+
+impl Kafka {
+    /// A real cluster for everything.
+    pub fn new(real: Real) -> Self {
+        let real = Arc::new(real);
+        Self { topics: real }
+    }
+}
