@@ -96,7 +96,7 @@ impl fmt::Display for End {
 pub struct Memory {
     /// What it may use, in bytes; `None`: no limit.
     pub limit: Option<u64>,
-    /// How many of its processes the kernel killed for want of memory while this JVM ran.
+    /// How many of its processes the kernel killed for want of memory in the last seconds of this JVM.
     pub oom_kills: u64,
 }
 

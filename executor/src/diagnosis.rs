@@ -8,6 +8,7 @@
 pub mod cgroup;
 pub mod incident;
 pub mod lines;
+pub mod victims;
 mod words;
 
 use api::incident::{Cause, CrashFile, Disk, Memory};
@@ -33,6 +34,8 @@ pub struct Evidence {
     pub crash: Option<CrashFile>,
     /// Its memory cgroup.
     pub memory: Option<Memory>,
+    /// Whether others run in that too, so that its counts may speak of them.
+    pub shared: bool,
     /// Its disks.
     pub disks: Vec<Disk>,
 }
@@ -142,18 +145,28 @@ fn sigkill(evidence: &Evidence) -> Diagnosis {
             let limit = memory
                 .limit
                 .map_or("without a limit".to_owned(), |limit| format!("limited to {} MiB", limit >> 20));
+            let who = match evidence.shared {
+                false => {
+                    format!("the kernel's OOM killer ended it, as its memory cgroup ({limit}) counts")
+                }
+                true => format!(
+                    "probably the kernel's OOM killer ended it: its memory cgroup ({limit}), which it shares with others, counts \
+                     {} in the last seconds",
+                    memory.oom_kills
+                ),
+            };
             Diagnosis::new(
                 Cause::KernelOutOfMemory,
                 format!(
-                    "the kernel's OOM killer ended it, as its memory cgroup ({limit}) counts: the JVM needs more than its heap of \
-                     {heap} MiB: lower BROKER_HEAP_MB, or give the brokers a larger BROKER_MEM"
+                    "{who}: the JVM needs more than its heap of {heap} MiB: lower BROKER_HEAP_MB, or give the brokers a larger \
+                     BROKER_MEM"
                 ),
             )
         }
         Some(_) => Diagnosis::new(
             Cause::Killed,
-            "somebody on the agent sent it: it was neither this executor nor the kernel's OOM killer, whose count in its \
-             memory cgroup has not changed",
+            "somebody on the agent sent it: it was neither this executor nor the kernel's OOM killer, as the count in its \
+             memory cgroup shows",
         ),
         None => Diagnosis::new(
             Cause::Killed,

@@ -45,7 +45,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{mpsc, watch},
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, sleep_until},
 };
 use tracing::{error, info, warn};
 
@@ -64,12 +64,12 @@ use self::{
     progress::Progress,
     ready::{Ready, make_ready},
 };
-use crate::supervisor::{Effect, End, Event, ExitCode, Signal, Supervisor};
-use crate::{diagnosis::Evidence, health};
+use crate::health;
+use crate::supervisor::{Effect, Event, ExitCode, Signal, Supervisor};
 
 /// Events waiting for the loop; senders wait when it is full.
 const QUEUE: usize = 64;
-/// Between two ticks.
+/// Between two ticks at least: most come when somebody's time has come, and on an idle broker none.
 const TICK: Duration = Duration::from_millis(100);
 
 /// What the tasks beside the loop send to it.
@@ -138,8 +138,7 @@ async fn serve(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let (inbox, mut events) = mpsc::channel(QUEUE);
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticked = Instant::now();
     let (view, viewed) = watch::channel(View::default());
     let logs = Logs::new();
     let (metrics, measuring) = Metrics::new(viewed, Arc::clone(logs.counters()));
@@ -166,6 +165,13 @@ async fn serve(
     };
     shell.others.spawn(measuring);
     loop {
+        let due = shell.due().map(|due| due.max(ticked + TICK));
+        let tick = async {
+            match due {
+                Some(due) => sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
         let events = tokio::select! {
             biased;
             _ = children.recv() => shell.child_changed().into_iter().collect(),
@@ -175,7 +181,10 @@ async fn serve(
             _ = hangup.recv() => vec![Event::Signalled("SIGHUP")],
             message = shell.agent.next() => shell.agent.events(message),
             Some(inbox) = events.recv() => vec![shell.take(inbox)],
-            _ = ticks.tick() => vec![shell.swept().unwrap_or(Event::Tick)],
+            () = tick => {
+                ticked = Instant::now();
+                vec![shell.swept().unwrap_or(Event::Tick)]
+            }
         };
         shell.handle(events).await;
         if let Some(code) = shell.exit {
@@ -197,6 +206,13 @@ impl Shell {
         let state = self.supervisor.state();
         self.archivist.look(state == "running", &self.sandbox);
         self.view.send_if_modified(|view| view.enter(state));
+    }
+
+    /// When something is to be done that only time brings.
+    fn due(&self) -> Option<Instant> {
+        let supervisor = self.supervisor.due().map(|due| self.started + due);
+        let sweep = self.family.as_ref().is_some_and(Family::is_swept).then(Instant::now);
+        [supervisor, sweep, self.archivist.due()].into_iter().flatten().min()
     }
 
     /// Carries out one effect; what is answered at once comes back as an event.
@@ -234,7 +250,19 @@ impl Shell {
                         broker.forget(session).await;
                         Event::Forgotten
                     });
+                    // Begun before anything else is done: partitions wait for it.
+                    tokio::task::yield_now().await;
                 }
+            }
+            Effect::Examine => {
+                let (Some(start), Some(Ready { prepared, witness, .. })) =
+                    (self.jvm_start.take(), &self.ready)
+                else {
+                    return Some(Event::Examined(Box::new(evidence::nothing())));
+                };
+                let (program, sandbox) = (prepared.command.program.clone(), self.sandbox.clone());
+                let collected = witness.clone().examine(start, program, sandbox);
+                self.send_later(async move { Event::Examined(Box::new(collected.await)) });
             }
             Effect::Refuse(refusal) => self.agent.refuse(*refusal).await,
             Effect::Tell(incident) => self.agent.incident(*incident, &self.sandbox, &mut self.keeper).await,
@@ -346,14 +374,8 @@ impl Shell {
         let Some(how) = how else { return self.swept() };
         self.archivist.ended(how, &self.sandbox);
         self.metrics.ended();
-        let evidence = match (&self.ready, self.jvm_start.take()) {
-            (Some(Ready { prepared, witness, .. }), Some(start)) => {
-                witness.evidence(&start, &prepared.command.program, &self.sandbox)
-            }
-            _ => Evidence::default(),
-        };
         self.logs.hurry();
-        Some(Event::Exited(End { how, evidence: Box::new(evidence) }))
+        Some(Event::Exited(how))
     }
 
     /// One round of a sweep, if one is under way.

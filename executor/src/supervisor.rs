@@ -6,8 +6,8 @@
 //!                     │ the old registration  │ Kill, Shutdown, Signalled,
 //!                     │ (D38)                 │ Unhealthy, Exited
 //!                     │                       ▼                  ▼
-//!                     │ anything wrong     Stopping: TERM ─ deadline ─► KILL ─ Exited ─► sweep
-//!                     ▼                       │ Swept                                │ Swept, and a restart
+//!                     │ anything wrong     Stopping: TERM ─ deadline ─► KILL ─ Exited ─► sweep, examine
+//!                     ▼                       │ Swept, Examined                      │ the same, and a restart
 //!                    Done ◄───────────────────┘ terminal update                      ▼
 //!                     │ acknowledged ─► Exit                      Preparing: the old registration, then Spawned …
 //! ```
@@ -38,7 +38,7 @@ use std::time::Duration;
 pub use self::incidents::STORED_WAIT;
 pub use self::{
     effect::{Effect, ExitCode, Reason, Refusal, Signal, TaskState, Update},
-    event::{End, Event, How, Launch, Registered},
+    event::{Event, How, Launch, Registered},
 };
 use self::{incidents::Untold, state::State, stop::Ending};
 
@@ -83,6 +83,11 @@ impl Supervisor {
         self.state.name()
     }
 
+    /// When [`Event::Tick`] is next of use; `None`: not before another event. What is past is due at once.
+    pub fn due(&self) -> Option<Duration> {
+        [self.state.due(), self.incidents.due()].into_iter().flatten().min()
+    }
+
     fn next(&mut self, now: Duration, state: State, event: Event, out: &mut Vec<Effect>) -> State {
         match event {
             Event::Subscribed { killing } => {
@@ -121,7 +126,8 @@ impl Supervisor {
                 self.stop(now, state, Ending::Shutdown(reason), Some(grace), out)
             }
             Event::Signalled(signal) => self.stop(now, state, Ending::Signalled(signal), None, out),
-            Event::Exited(end) => stop::exited(now, state, end, out),
+            Event::Exited(how) => stop::exited(now, state, how, out),
+            Event::Examined(evidence) => stop::examined(now, state, *evidence, out),
             Event::Swept { left } => stop::swept(now, state, left, out),
             Event::Forgotten => stop::forgotten(state, out),
             Event::Acknowledged { task } => stop::acknowledged(state, &task, out),

@@ -115,6 +115,11 @@ impl Source {
         Ok(emptied)
     }
 
+    /// Whether the look of `now` found more than the one before.
+    pub(crate) fn has_grown(&self, now: Instant) -> bool {
+        self.grown == now
+    }
+
     pub(crate) fn is_quiet(&self, now: Instant) -> bool {
         now.duration_since(self.grown) >= QUIET
     }

@@ -88,6 +88,11 @@ impl Spool {
         Ok(new)
     }
 
+    /// Whether anything was written since the look before the one of `now`.
+    pub(crate) fn has_grown(&self, now: Instant) -> bool {
+        self.sources.iter().any(|source| source.has_grown(now))
+    }
+
     /// Reads on, each source in turn, until the batch is full or nothing is left.
     pub(crate) fn fill(&mut self, batch: &mut Batch, reader: &mut Reader<'_>) -> io::Result<()> {
         let mut idle = 0;

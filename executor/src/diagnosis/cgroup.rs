@@ -75,6 +75,16 @@ pub fn limit(text: &str) -> Option<u64> {
     text.trim().parse().ok().filter(|limit| *limit < 1 << 60)
 }
 
+/// Whether nobody is in a cgroup but process `us` with its descendants, and those whose descendant it is: what started
+/// it there. `processes`: its `cgroup.procs`; `parent`: of a process. Where that cannot be told, somebody is.
+pub fn is_own(processes: &str, us: i32, parent: impl Fn(i32) -> Option<i32>) -> bool {
+    // Bounded: between two reads parents change, and what is read may go round in circles.
+    let above = |pid| std::iter::successors(Some(pid), |pid| parent(*pid)).take(64);
+    let related = |pid: i32| pid > 0 && (above(pid).any(|one| one == us) || above(us).any(|one| one == pid));
+    let mut lines = processes.lines().peekable();
+    lines.peek().is_some() && lines.all(|line| line.trim().parse().is_ok_and(related))
+}
+
 /// What may still be used of a limit, in bytes: file pages that nobody has looked at for long make room at once.
 /// `stat`: `memory.stat`, which in version 1 has its sums with those below under names of their own.
 pub fn room(limit: u64, usage: &str, stat: &str) -> Option<u64> {
@@ -137,6 +147,26 @@ mod tests {
         assert_eq!(limit("314572800\n"), Some(314_572_800));
         assert_eq!(limit("max\n"), None);
         assert_eq!(limit("9223372036854771712\n"), None);
+    }
+
+    // D45
+    #[test]
+    fn a_cgroup_is_our_own_where_all_in_it_are_related() {
+        // init 1 → launcher 10 → us 20 → JVM 30 → 31; a stranger 40 below init
+        let parent = |pid| match pid {
+            10 | 40 => Some(1),
+            20 => Some(10),
+            30 => Some(20),
+            31 => Some(30),
+            _ => None,
+        };
+        let own = |processes| is_own(processes, 20, parent);
+        assert!(own("10\n20\n30\n31\n") && own("30\n") && own("20\n"));
+        assert!(!own("20\n30\n40\n"), "a stranger");
+        assert!(!own("20\n0\n"), "one of another PID namespace");
+        assert!(!own("20\n50\n"), "one that nobody knows");
+        assert!(!own("") && !own("x\n"), "unreadable");
+        assert!(!is_own("7\n", 20, |_| Some(7 ^ 1)), "circles end");
     }
 
     #[test]

@@ -24,7 +24,11 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{artifacts::jre_of, cgroup, fork, limits, process::Awaited};
+use super::{
+    artifacts::jre_of,
+    cgroup, fork, limits,
+    process::{self, Awaited},
+};
 use crate::{
     archive::{Archive, CLASSES, LIST, LOG, Looks, Stamp, Use, file, wanted},
     artifact::{Java, Kafka},
@@ -146,6 +150,17 @@ impl Archivist {
         self.make(cgroup::place().and_then(|place| cgroup::room(&place)), sandbox);
     }
 
+    /// When [`Archivist::look`] is next of use, time alone passing.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let since = self.serves?;
+        if let Some(maker) = &self.maker {
+            return Some(maker.since + LONGEST);
+        }
+        let noted = self.jvm.as_ref().is_some_and(|(_, recipe)| recipe.archive.used == Use::Note);
+        let tight = self.tight.map(|looked| looked + TIGHT);
+        (noted && !self.failed).then(|| tight.map_or(since + SETTLED, |tight| tight.max(since + SETTLED)))
+    }
+
     /// Starts the maker, unless the container's memory has too little `room` for it now.
     fn make(&mut self, room: Option<u64>, sandbox: &Path) {
         if let Some(room) = room.filter(|room| *room <= MEMORY) {
@@ -213,6 +228,14 @@ impl Archivist {
             Ok(_) | Err(_) => Err(None),
         };
         let Some(Maker { recipe, since, swept, .. }) = self.maker.take() else { return };
+        // Its score makes it the kernel's first choice where memory runs out.
+        if let Err(Some(How::Signal(number))) = ended
+            && number == Signal::SIGKILL as i32
+            && !swept
+            && since.elapsed() <= LONGEST
+        {
+            process::other_was_killed();
+        }
         match ended {
             Ok(()) => match finish(&recipe.archive, sandbox) {
                 Ok(size) => {

@@ -6,6 +6,9 @@ use std::{
     path::Path,
 };
 
+use nix::unistd::getpid;
+
+use super::process;
 use crate::diagnosis::cgroup::{self, Place};
 
 /// Most that is read of the kernel's files.
@@ -21,6 +24,13 @@ pub(super) fn place() -> Option<Place> {
 /// How many of its processes the kernel has killed for want of memory.
 pub(super) fn oom_kills(place: &Place) -> Option<u64> {
     cgroup::oom_kills(&read(&place.directory.join(place.events))?)
+}
+
+/// Whether others than us, our children and what started us run in it.
+pub(super) fn is_shared(place: &Place) -> bool {
+    let listed = read(&place.directory.join("cgroup.procs")).unwrap_or_default();
+    let parents = process::parents();
+    !cgroup::is_own(&listed, getpid().as_raw(), |pid| parents.get(&pid).copied())
 }
 
 /// The tightest limit on it: its own or, where a launcher limits a cgroup and puts us into one below, that one's.

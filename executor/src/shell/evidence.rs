@@ -4,7 +4,8 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use api::{
@@ -13,20 +14,32 @@ use api::{
 };
 use nix::{sys::statvfs::statvfs, unistd::Pid};
 use overrider::layer::is_secret;
+use tokio::{
+    task::{JoinSet, spawn_blocking},
+    time::{sleep, timeout},
+};
+use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    cgroup,
+    cgroup, process,
     tail::{self, Mark},
 };
 use crate::{
     command::JvmCommand,
-    diagnosis::{Evidence, Facts, cgroup::Place, lines},
+    diagnosis::{
+        Evidence, Facts,
+        cgroup::Place,
+        lines,
+        victims::{EVERY, Look, Victims},
+    },
     properties::bracketed,
 };
 
 /// How much of a crash file's beginning is kept: its summary ends well before.
 const CRASH_HEAD: u64 = 8 * 1024;
+/// How long a disk may take to show what was left. The end of the task, or the next JVM, waits for it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is known of a JVM before it starts, and where its end will show.
 #[derive(Clone, Debug)]
@@ -42,7 +55,44 @@ pub(super) struct Start {
     pub(super) mark: Mark,
     pid: Pid,
     crash_file: PathBuf,
-    memory: Option<(Place, u64)>,
+    memory: Option<Count>,
+}
+
+/// What the kernel counts in our memory cgroup.
+#[derive(Debug)]
+struct Count {
+    place: Place,
+    victims: Arc<Mutex<Victims>>,
+    /// Looks at it now and then.
+    _looking: JoinSet<()>,
+}
+
+impl Count {
+    /// Of the cgroup we are in, if it can be read.
+    fn begin() -> Option<Self> {
+        let place = cgroup::place()?;
+        let victims = Arc::new(Mutex::new(Victims::new(look(&place)?)));
+        let (at, shared) = (place.clone(), Arc::clone(&victims));
+        let looking = async move {
+            loop {
+                sleep(EVERY).await;
+                if let Some(look) = look(&at) {
+                    shared.lock().unwrap_or_else(PoisonError::into_inner).look(look);
+                }
+            }
+        };
+        Some(Self { place, victims, _looking: JoinSet::from_iter([looking]) })
+    }
+
+    fn memory(&self) -> Option<Memory> {
+        let now = look(&self.place)?;
+        let oom_kills = self.victims.lock().unwrap_or_else(PoisonError::into_inner).new_by(now);
+        Some(Memory { limit: cgroup::limit(&self.place), oom_kills })
+    }
+}
+
+fn look(place: &Place) -> Option<Look> {
+    Some(Look { counted: cgroup::oom_kills(place)?, others: process::others_killed() })
 }
 
 impl Witness {
@@ -70,33 +120,45 @@ impl Witness {
     pub(super) fn start(mark: Mark, pid: Pid, command: &JvmCommand, sandbox: &Path) -> Start {
         let set = command.arguments.iter().rev().find_map(|option| option.strip_prefix("-XX:ErrorFile="));
         let name = set.unwrap_or("hs_err_pid%p.log").replace("%p", &pid.to_string());
-        let memory = cgroup::place().and_then(|place| Some((cgroup::oom_kills(&place)?, place)));
-        Start {
-            mark,
-            pid,
-            crash_file: sandbox.join(name),
-            memory: memory.map(|(kills, place)| (place, kills)),
+        Start { mark, pid, crash_file: sandbox.join(name), memory: Count::begin() }
+    }
+
+    /// To be called when the JVM is gone: what it left, collected beside the loop, as far as the disk shows it in time.
+    pub(super) async fn examine(self, start: Start, program: PathBuf, sandbox: PathBuf) -> Evidence {
+        let facts = self.facts.clone();
+        let collect = spawn_blocking(move || self.evidence(&start, &program, &sandbox));
+        match timeout(PATIENCE, collect).await {
+            Ok(Ok(evidence)) => evidence,
+            Ok(Err(error)) => {
+                warn!(%error, "what the JVM left cannot be collected");
+                Evidence { facts, ..nothing() }
+            }
+            Err(_) => {
+                warn!("the disk is too slow to show what the JVM left");
+                Evidence { facts, ..nothing() }
+            }
         }
     }
 
-    /// To be called when the JVM is gone.
-    pub(super) fn evidence(&self, start: &Start, program: &Path, sandbox: &Path) -> Evidence {
+    fn evidence(&self, start: &Start, program: &Path, sandbox: &Path) -> Evidence {
+        // First, as it changes.
+        let memory = start.memory.as_ref().and_then(Count::memory);
         let (stdout, stderr) = tail::ends(start.mark);
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let disk = |path: &str| {
             let found = statvfs(&sandbox.join(path)).ok()?;
             let (free, all, size) = (found.blocks_available(), found.blocks(), found.fragment_size());
             Some(Disk { free: free * size, path: path.to_owned(), total: all * size })
         };
         Evidence {
-            id: Uuid::new_v4(),
-            at: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
             facts: Facts { java: program.display().to_string(), ..self.facts.clone() },
             stdout: lines::last(&stdout, &self.secrets),
             stderr: lines::last(&stderr, &self.secrets),
             crash: self.crash(start),
-            memory: memory(start),
+            shared: memory.as_ref().is_some_and(|memory| memory.oom_kills > 0)
+                && start.memory.as_ref().is_some_and(|count| cgroup::is_shared(&count.place)),
+            memory,
             disks: [&self.facts.volume, "."].into_iter().filter_map(disk).collect(),
+            ..nothing()
         }
     }
 
@@ -108,8 +170,9 @@ impl Witness {
     }
 }
 
-fn memory(start: &Start) -> Option<Memory> {
-    let (place, before) = start.memory.as_ref()?;
-    let now = cgroup::oom_kills(place)?;
-    Some(Memory { limit: cgroup::limit(place), oom_kills: now.saturating_sub(*before) })
+/// An end of which only the time is known.
+pub(super) fn nothing() -> Evidence {
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let at = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
+    Evidence { id: Uuid::new_v4(), at, ..Evidence::default() }
 }

@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    os::unix::process::CommandExt as _,
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -19,7 +19,11 @@ use nix::{
 };
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{broker::chain, fork, http, process::Awaited};
+use super::{
+    broker::chain,
+    fork, http,
+    process::{self, Awaited},
+};
 use crate::health::Foreign;
 
 /// Where a command's output goes.
@@ -87,7 +91,14 @@ async fn command(
     let _awaited = pid.map(Awaited::new);
     match timeout(limit, child.wait()).await {
         Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(format!("{program} ended with {status}")),
+        Ok(Ok(status)) => {
+            // Or what a shell says of its own child.
+            let killed = status.signal() == Some(Signal::SIGKILL as i32) || status.code() == Some(137);
+            if killed {
+                process::other_was_killed();
+            }
+            Err(format!("{program} ended with {status}"))
+        }
         Ok(Err(error)) => Err(format!("{program} cannot be waited for: {error}")),
         Err(_) => Err(format!("{program} did not end within {} ms", limit.as_millis())),
     }

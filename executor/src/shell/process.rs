@@ -5,10 +5,13 @@
 //! cannot pass to a stranger.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -83,6 +86,11 @@ impl Family {
     fn ended(&mut self, how: How) -> Option<How> {
         self.ended = true;
         Some(how)
+    }
+
+    /// Whether a sweep is under way.
+    pub(super) fn is_swept(&self) -> bool {
+        self.sweep.is_some()
     }
 
     /// Begins to sweep; [`Family::swept`] goes on.
@@ -199,6 +207,25 @@ impl Drop for Awaited {
 
 fn awaited() -> MutexGuard<'static, BTreeSet<Pid>> {
     AWAITED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many of them somebody else ended by SIGKILL. Orphans that we adopt are not among them: nobody knows whose they were.
+static KILLED: AtomicU64 = AtomicU64::new(0);
+
+/// A child of ours, beside the JVM, was ended by a SIGKILL that was not ours.
+pub(super) fn other_was_killed() {
+    KILLED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many were so far.
+pub(super) fn others_killed() -> u64 {
+    KILLED.load(Ordering::Relaxed)
+}
+
+/// Whose child each process is, as far as that can be seen.
+pub(super) fn parents() -> BTreeMap<i32, i32> {
+    let found = processes(Path::new(PROC)).unwrap_or_default();
+    found.iter().map(|process| (process.pid.as_raw(), process.parent.as_raw())).collect()
 }
 
 const PROC: &str = "/proc";

@@ -49,6 +49,10 @@ impl Follow {
     /// Gives what was written since the last question, as much of it as one question reads; whether anything was. Never
     /// where stdout is no file: nobody can say then.
     pub(super) fn lines(&mut self, mut line: impl FnMut(&str)) -> bool {
+        // Nothing new, as nearly always: no file is opened, no memory taken.
+        if std::fs::metadata(&self.path).is_ok_and(|found| found.len() == self.at) {
+            return false;
+        }
         let Some(file) = open(&self.path) else { return false };
         let length = file.metadata().map_or(self.at, |metadata| metadata.len());
         if length < self.at {

@@ -21,6 +21,8 @@ pub enum Effect {
     Signal(Signal),
     /// SIGKILL whatever is left of the broker, grandchildren in sessions of their own included, until nobody is → `Swept`.
     Sweep,
+    /// Collect what the JVM that ended left behind; never for longer than a few seconds → `Examined`.
+    Examine,
     /// Delete the dead broker's own registration, and `/controller`, where this session owns them (D38) → `Forgotten`.
     Forget {
         /// The ZooKeeper session it was registered under.

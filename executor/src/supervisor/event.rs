@@ -67,7 +67,9 @@ pub enum Event {
     /// A signal to this process: its name.
     Signalled(&'static str),
     /// The JVM ended.
-    Exited(End),
+    Exited(How),
+    /// The answer to [`Effect::Examine`](super::Effect::Examine): what the JVM that ended left behind.
+    Examined(Box<Evidence>),
     /// The answer to [`Effect::Sweep`](super::Effect::Sweep).
     Swept {
         /// Processes that even SIGKILL did not end (stuck in the kernel).
@@ -85,7 +87,7 @@ pub enum Event {
         /// Which.
         id: Uuid,
     },
-    /// Time passes; sent several times a second.
+    /// Time passes; sent when [`Supervisor::due`](super::Supervisor::due) says, and of no meaning before.
     Tick,
 }
 
@@ -120,15 +122,6 @@ pub enum Registered {
         /// Why.
         why: String,
     },
-}
-
-/// How the JVM ended.
-#[derive(Clone, Debug, PartialEq)]
-pub struct End {
-    /// Exit code or signal.
-    pub how: How,
-    /// What was found then.
-    pub evidence: Box<Evidence>,
 }
 
 /// Exit code or signal.

@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 use super::{
     effect::{Effect, ExitCode},
-    event::End,
+    event::How,
     state::{Jvm, Phase, Task},
     stop::Ending,
 };
 use crate::diagnosis::{
-    Wanted, diagnose,
+    Evidence, Wanted, diagnose,
     incident::{Life, incident},
 };
 
@@ -28,50 +28,68 @@ const SLOWEST: Duration = Duration::from_secs(60);
 /// Incidents kept in memory; older ones are in the sandbox only.
 const KEPT: usize = 4;
 
-/// How the JVM ended, in one line for people; its incident is told. `ending`: what was to end it, if anything was;
-/// `asked`: in words.
-pub(super) fn examine(
-    now: Duration,
-    task: &Task,
-    jvm: &Jvm,
-    asked: Option<(String, Option<&Ending>)>,
-    phase: Option<&Phase>,
-    end: End,
-    out: &mut Vec<Effect>,
-) -> String {
-    let End { how, evidence } = end;
-    let forced = matches!(phase, Some(Phase::Forced));
-    let wanted = match &asked {
-        None => Wanted::ByNobody,
-        Some((_, Some(Ending::Unhealthy(_)))) => Wanted::ByHealthCheck { forced },
-        Some((_, Some(Ending::OutOfMemory(said)))) => Wanted::ForMemory { said: said.clone() },
-        Some(_) => Wanted::ByRequest { forced },
-    };
-    let diagnosis = diagnose(how, wanted, &evidence);
-    let uptime = now.saturating_sub(jvm.since);
-    let mut report = match phase {
-        Some(Phase::Asked { asked, .. }) => {
-            format!("the JVM {how} {} after SIGTERM", seconds(now.saturating_sub(*asked)))
-        }
-        Some(_) => format!("the JVM {how} after the grace"),
-        None => format!("the JVM {how} after {}", seconds(uptime)),
-    };
-    if !diagnosis.words.is_empty() {
-        report.push_str(": ");
-        report.push_str(&diagnosis.words);
-    }
-    // A task that is none of ours has no incidents anybody could store.
-    if let Ok(id) = task.id.parse() {
-        let asked = asked.map(|(words, _)| words);
-        let summary = match &asked {
-            Some(words) => format!("{words}; {report}"),
-            None => report.clone(),
+/// An end of the JVM, as it is known before anybody looked at what was left.
+#[derive(Debug)]
+pub(super) struct Death {
+    how: How,
+    wanted: Wanted,
+    /// `None`: a task that is none of ours has no incidents anybody could store.
+    life: Option<Life>,
+    /// What was to end it, in words.
+    asked: Option<String>,
+    /// When, in words.
+    moment: String,
+}
+
+impl Death {
+    /// `ending`: what was to end it, if anything was; `asked`: in words.
+    pub(super) fn new(
+        now: Duration,
+        task: &Task,
+        jvm: &Jvm,
+        asked: Option<(String, Option<&Ending>)>,
+        phase: Option<&Phase>,
+        how: How,
+    ) -> Self {
+        let forced = matches!(phase, Some(Phase::Forced));
+        let wanted = match &asked {
+            None => Wanted::ByNobody,
+            Some((_, Some(Ending::Unhealthy(_)))) => Wanted::ByHealthCheck { forced },
+            Some((_, Some(Ending::OutOfMemory(said)))) => Wanted::ForMemory { said: said.clone() },
+            Some(_) => Wanted::ByRequest { forced },
         };
+        let uptime = now.saturating_sub(jvm.since);
+        let moment = match phase {
+            Some(Phase::Asked { asked, .. }) => {
+                format!("{} after SIGTERM", seconds(now.saturating_sub(*asked)))
+            }
+            Some(_) => "after the grace".to_owned(),
+            None => format!("after {}", seconds(uptime)),
+        };
+        let asked = asked.map(|(words, _)| words);
         let (config_id, generation) = task.runs();
-        let life = Life { task: id, uptime, config_id, generation, asked };
-        out.push(Effect::Tell(Box::new(incident(life, how, &diagnosis, summary, *evidence))));
+        let life = |task| Life { task, uptime, config_id, generation, asked: asked.clone() };
+        Self { how, wanted, life: task.id.parse().ok().map(life), asked, moment }
     }
-    report
+
+    /// How the JVM ended, in one line for people; its incident is told.
+    pub(super) fn examined(self, evidence: Evidence, out: &mut Vec<Effect>) -> String {
+        let Self { how, wanted, life, asked, moment } = self;
+        let diagnosis = diagnose(how, wanted, &evidence);
+        let mut report = format!("the JVM {how} {moment}");
+        if !diagnosis.words.is_empty() {
+            report.push_str(": ");
+            report.push_str(&diagnosis.words);
+        }
+        if let Some(life) = life {
+            let summary = match asked {
+                Some(words) => format!("{words}; {report}"),
+                None => report.clone(),
+            };
+            out.push(Effect::Tell(Box::new(incident(life, how, &diagnosis, summary, evidence))));
+        }
+        report
+    }
 }
 
 fn seconds(duration: Duration) -> String {
@@ -99,6 +117,12 @@ impl Untold {
     /// The scheduler has stored one.
     pub(super) fn stored(&mut self, id: Uuid) {
         self.waiting.retain(|waiting| waiting.incident.id != id);
+    }
+
+    /// When time alone brings the next telling, or the end of the wait.
+    pub(super) fn due(&self) -> Option<Duration> {
+        let leaving = self.leaving.map(|(_, until)| until);
+        self.waiting.iter().map(|waiting| waiting.next).chain(leaving).min()
     }
 
     /// Looks at what an event led to, and adds what is due.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     DEFAULT_GRACE,
     effect::{Effect, TaskState, Update},
+    incidents::Death,
     stop::Ending,
 };
 
@@ -96,8 +97,18 @@ pub(super) enum Phase {
     Asked { deadline: Duration, asked: Duration, note: Duration },
     /// SIGKILL was sent.
     Forced,
-    /// The JVM is gone: how it ended, and the rest of its group is being swept.
-    Sweeping { report: String },
+    /// The JVM is gone: what it left is being examined, and the rest of its group swept. `left`: who even SIGKILL did
+    /// not end, once that is known.
+    Sweeping { end: Told, left: Option<usize> },
+}
+
+/// The story of an end.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// Nobody knows it yet.
+    Open(Box<Death>),
+    /// In one line.
+    Report(String),
 }
 
 #[derive(Debug)]
@@ -180,6 +191,16 @@ impl State {
             Self::Stopping { after: After::Start(_), .. } => "restarting",
             Self::Stopping { .. } => "stopping",
             Self::Done(_) => "done",
+        }
+    }
+
+    /// When time alone brings it on.
+    pub(super) fn due(&self) -> Option<Duration> {
+        match self {
+            Self::Preparing { step: Step::Registration { asking: false, .. }, .. } => Some(Duration::ZERO),
+            Self::Stopping { phase: Phase::Asked { deadline, note, .. }, .. } => Some(*deadline.min(note)),
+            Self::Done(done) => Some(done.until),
+            _ => None,
         }
     }
 

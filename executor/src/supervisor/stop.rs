@@ -5,10 +5,12 @@ use std::{fmt, time::Duration};
 use super::{
     ACKNOWLEDGE_BRIEFLY, ACKNOWLEDGE_WAIT,
     effect::{Effect, ExitCode, Reason, Signal, TaskState, Update},
-    event::End,
-    incidents, start,
-    state::{After, Done, Phase, State, Step, Task},
+    event::How,
+    incidents::Death,
+    start,
+    state::{After, Done, Jvm, Phase, State, Step, Task, Told},
 };
+use crate::diagnosis::Evidence;
 
 /// Between two words on a JVM that takes its time to stop.
 const NOTE: Duration = Duration::from_secs(10);
@@ -153,7 +155,7 @@ fn force(out: &mut Vec<Effect>) -> Phase {
 }
 
 /// The JVM is gone, asked or not. Its registration goes before anything else: partitions wait for it (D38).
-pub(super) fn exited(now: Duration, state: State, end: End, out: &mut Vec<Effect>) -> State {
+pub(super) fn exited(now: Duration, state: State, how: How, out: &mut Vec<Effect>) -> State {
     let (mut task, jvm, after, phase) = match state {
         State::Starting { task, jvm, .. } | State::Running { task, jvm } => {
             out.push(Effect::Rest);
@@ -171,13 +173,45 @@ pub(super) fn exited(now: Duration, state: State, end: End, out: &mut Vec<Effect
         After::End(ending) => (ending.to_string(), Some(ending)),
         After::Start(_) => ("restarted in place as asked".to_owned(), None),
     });
-    let report = incidents::examine(now, &task, &jvm, asked, phase.as_ref(), end, out);
-    State::Stopping { task, jvm, after, phase: Phase::Sweeping { report } }
+    out.push(Effect::Examine);
+    let end = Told::Open(Box::new(Death::new(now, &task, &jvm, asked, phase.as_ref(), how)));
+    State::Stopping { task, jvm, after, phase: Phase::Sweeping { end, left: None } }
 }
 
+/// What the JVM left is known.
+pub(super) fn examined(now: Duration, state: State, evidence: Evidence, out: &mut Vec<Effect>) -> State {
+    match state {
+        State::Stopping { task, jvm, after, phase: Phase::Sweeping { end: Told::Open(death), left } } => {
+            let end = Told::Report(death.examined(evidence, out));
+            over(now, task, jvm, after, end, left, out)
+        }
+        other => other,
+    }
+}
+
+/// Nobody is left of the JVM's group, or nobody whom a signal reaches.
 pub(super) fn swept(now: Duration, state: State, left: usize, out: &mut Vec<Effect>) -> State {
-    let State::Stopping { mut task, after, phase: Phase::Sweeping { mut report }, .. } = state else {
-        return state;
+    match state {
+        State::Stopping { task, jvm, after, phase: Phase::Sweeping { end, left: None } } => {
+            over(now, task, jvm, after, end, Some(left), out)
+        }
+        other => other,
+    }
+}
+
+/// What follows, once both are known.
+fn over(
+    now: Duration,
+    mut task: Task,
+    jvm: Jvm,
+    after: After,
+    end: Told,
+    left: Option<usize>,
+    out: &mut Vec<Effect>,
+) -> State {
+    let (mut report, left) = match (end, left) {
+        (Told::Report(report), Some(left)) => (report, left),
+        (end, left) => return State::Stopping { task, jvm, after, phase: Phase::Sweeping { end, left } },
     };
     if left > 0 {
         out.push(Effect::Warn(format!("{left} processes of {} outlive SIGKILL", task.id)));

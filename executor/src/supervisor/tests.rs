@@ -8,6 +8,7 @@ use crate::contract::{
     Problems,
     tests::{good, layer},
 };
+use crate::diagnosis::Evidence;
 
 mod chance;
 mod illegal;
@@ -24,11 +25,18 @@ struct Script {
     supervisor: Supervisor,
     now: Duration,
     said: String,
+    /// What is found when the JVM ends; `None`: the world does not answer by itself.
+    evidence: Option<Evidence>,
 }
 
 impl Script {
     fn new() -> Self {
-        let mut script = Self { supervisor: Supervisor::default(), now: Duration::ZERO, said: String::new() };
+        let mut script = Self {
+            supervisor: Supervisor::default(),
+            now: Duration::ZERO,
+            said: String::new(),
+            evidence: Some(Evidence::default()),
+        };
         script.on(Event::Subscribed { killing: true });
         script
     }
@@ -69,9 +77,15 @@ impl Script {
     }
 
     fn on(&mut self, event: Event) {
-        for effect in self.supervisor.handle(self.now, event) {
-            self.said.push_str(&line(&effect));
+        let effects = self.supervisor.handle(self.now, event);
+        for effect in &effects {
+            self.said.push_str(&line(effect));
             self.said.push('\n');
+        }
+        if effects.contains(&Effect::Examine)
+            && let Some(evidence) = self.evidence.clone()
+        {
+            self.on(Event::Examined(Box::new(evidence)));
         }
     }
 
@@ -145,7 +159,11 @@ fn shutdown() -> Event {
 }
 
 fn exited(how: How) -> Event {
-    Event::Exited(End { how, evidence: Box::default() })
+    Event::Exited(how)
+}
+
+fn examined() -> Event {
+    Event::Examined(Box::default())
 }
 
 fn acknowledged() -> Event {

@@ -24,7 +24,7 @@ use nix::{
 
 use crate::{
     agent::Agent,
-    executor::{Executor, task},
+    executor::{Executor, health_check, task},
     kafka::{Ensemble, KAFKA, distribution, executor_of},
     zookeeper::FakeZooKeeper,
 };
@@ -74,7 +74,12 @@ impl Case {
     }
 
     async fn start(&mut self) -> Agent {
-        let agent = Agent::start(task(&self.contract, 30.0)).await;
+        let task = task(&self.contract, 30.0);
+        self.start_with(task).await
+    }
+
+    async fn start_with(&mut self, task: mesos::v1::TaskInfo) -> Agent {
+        let agent = Agent::start(task).await;
         let program: Vec<_> = self.program.iter().map(String::as_str).collect();
         self.executor.start_by(&program, agent.address);
         agent
@@ -286,13 +291,13 @@ struct Cgroup {
 }
 
 impl Cgroup {
-    fn limited_to(bytes: u64) -> Self {
+    fn limited_to(bytes: u64, name: &str) -> Self {
         let cgroup = fs::read_to_string("/proc/self/cgroup").unwrap();
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let places = ::executor::diagnosis::cgroup::places(&cgroup, &mounts);
         let mut tried = Vec::new();
         for place in places {
-            let directory = place.directory.join(format!("kafka-mesos-test-{}", std::process::id()));
+            let directory = place.directory.join(format!("kafka-mesos-test-{}-{name}", std::process::id()));
             let file = directory.join(place.limit);
             let made = fs::create_dir(&directory).and_then(|()| fs::write(&file, bytes.to_string()));
             match made {
@@ -331,11 +336,14 @@ impl Drop for Cgroup {
     }
 }
 
+const SOMEBODY: &str = "somebody on the agent sent it: it was neither this executor nor the kernel's OOM killer, as the \
+                        count in its memory cgroup shows";
+
 // D45: the kernel's OOM killer and somebody's kill -9 look the same from the JVM's exit alone.
 #[tokio::test]
 async fn killed_by_the_kernel_and_killed_by_somebody() {
     let zookeeper = FakeZooKeeper::start().await;
-    let cgroup = Cgroup::limited_to(100 << 20);
+    let cgroup = Cgroup::limited_to(100 << 20, "small");
     let enter = cgroup.enter();
     let enter: Vec<_> = enter.iter().map(String::as_str).collect();
     // The heap is touched as soon as the JVM starts.
@@ -352,10 +360,55 @@ async fn killed_by_the_kernel_and_killed_by_somebody() {
          256 MiB: lower BROKER_HEAP_MB, or give the brokers a larger BROKER_MEM");
     let memory = kernel.incident().memory.as_ref().unwrap();
     assert!(memory.oom_kills >= 1 && memory.limit == Some(100 << 20), "{memory:?}");
-    somebody.is("was ended by SIGKILL", Cause::Killed,
-        "somebody on the agent sent it: it was neither this executor nor the kernel's OOM killer, whose count in its memory \
-         cgroup has not changed");
+    somebody.is("was ended by SIGKILL", Cause::Killed, SOMEBODY);
     assert_eq!(somebody.incident().end, End::Signal(9));
+}
+
+// D45: the count is the cgroup's, not the JVM's.
+#[tokio::test]
+async fn killed_beside_other_victims_and_other_processes() {
+    let zookeeper = FakeZooKeeper::start().await;
+    let (roomy, small) = (Cgroup::limited_to(500 << 20, "roomy"), Cgroup::limited_to(100 << 20, "shared"));
+    let case = |cgroup: &Cgroup| {
+        let enter = cgroup.enter();
+        Case::new(&zookeeper.connect, "x").by(&enter.each_ref().map(String::as_str))
+    };
+    // A check's command takes all memory there is, and the kernel ends it; then somebody ends the JVM.
+    let somebody = async {
+        let mut case = case(&roomy);
+        let mut task = task(&case.contract, 30.0);
+        task.health_check = Some(mesos::v1::HealthCheck {
+            r#type: Some(mesos::v1::health_check::Type::Command as i32),
+            http: None,
+            command: Some(mesos::v1::CommandInfo {
+                value: Some("exec tail /dev/zero".to_owned()),
+                ..Default::default()
+            }),
+            delay_seconds: Some(0.5),
+            interval_seconds: Some(1000.0),
+            timeout_seconds: Some(60.0),
+            grace_period_seconds: Some(0.0),
+            ..health_check(&case.contract)
+        });
+        let agent = case.start_with(task).await;
+        let jvm = case.jvm(&agent).await;
+        let ill = agent.update("the check's end", |update| update.healthy == Some(false)).await;
+        assert!(ill.message().contains("/bin/sh ended with signal: 9 (SIGKILL)"), "{}", ill.message());
+        kill(jvm, Signal::SIGKILL).unwrap();
+        case.ended(&agent).await
+    };
+    let mut stranger = Command::new("sh");
+    let enter = format!("echo $$ > {}/cgroup.procs; exec sleep 1000", small.directory.display());
+    let mut stranger = stranger.args(["-c", &enter]).spawn().unwrap();
+    let kernel = case(&small).option("-XX:+AlwaysPreTouch").fails();
+    let (somebody, kernel) = tokio::join!(somebody, kernel);
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    somebody.is("was ended by SIGKILL", Cause::Killed, SOMEBODY);
+    kernel.is("was ended by SIGKILL", Cause::KernelOutOfMemory,
+        "probably the kernel's OOM killer ended it: its memory cgroup (limited to 100 MiB), which it shares with others, counts 1 \
+         in the last seconds: the JVM needs more than its heap of 256 MiB: lower BROKER_HEAP_MB, or give the brokers a larger \
+         BROKER_MEM");
 }
 
 // D45

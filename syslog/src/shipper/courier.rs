@@ -86,6 +86,11 @@ impl Courier {
         self.connection.is_some()
     }
 
+    /// How long until the next attempt to connect.
+    pub(super) fn due_in(&self, now: Instant) -> Duration {
+        self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now))
+    }
+
     /// Connects if it is time to; `hurried`: it is.
     pub(super) fn connect(&mut self, spool: &mut Spool, now: Instant, hurried: bool) {
         if self.connection.is_some() && now.duration_since(self.opened) >= STOOD {

@@ -84,6 +84,21 @@ impl Receiver {
 }
 
 #[test]
+fn a_silent_file_is_looked_at_ever_more_seldom_and_often_again_when_it_speaks() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("stdout");
+    std::fs::write(&path, "").unwrap();
+    let options = Options { server: None, identity: Identity::default(), limit: Some(1 << 20) };
+    let origin = Origin { files: vec![watched(&path)], directory: None };
+    let mut worker = Worker::new(options, origin, Arc::default());
+    // Hurried, it looks at each turn, as it would after each pause.
+    let mut pauses = |count| -> Vec<_> { (0..count).map(|_| worker.turn(true).as_millis()).collect() };
+    assert_eq!(pauses(5), [400, 800, 1000, 1000, 1000]);
+    append(&path, "a line\n");
+    assert_eq!(pauses(3), [200, 400, 800]);
+}
+
+#[test]
 fn nobody_waits_for_a_thread_that_is_stuck() {
     let (shipper, _never_read) = Shipper::unattended(Arc::default());
     let target: Target = "tcp://127.0.0.1:9".parse().unwrap();

@@ -14,8 +14,10 @@ use super::{
 };
 use crate::{counters::Counters, encode::Label, spool::Spool, target::Target};
 
-/// Between two looks at the files.
+/// Between two looks at the files while something comes, and at most: where nothing does, each pause is longer than the
+/// one before, so that a line that comes after a long silence waits a second, and the next one does not.
 const LOOK: Duration = Duration::from_millis(200);
+const IDLE: Duration = Duration::from_secs(1);
 /// Longest that is sent between two looks, and that nobody else is listened to.
 const SLICE: Duration = Duration::from_millis(100);
 /// How long a server may take to read the end.
@@ -27,6 +29,8 @@ pub(super) struct Worker {
     courier: Option<Courier>,
     counters: Arc<Counters>,
     looked: Option<Instant>,
+    /// Between the last look and the next one.
+    pause: Duration,
     /// What was said last about the files.
     problem: Option<String>,
 }
@@ -39,7 +43,7 @@ impl Worker {
             spool.adopt(watched.file, watched.stream, watched.style, watched.start, now);
         }
         let courier = options.server.clone().map(|server| Courier::new(server, Arc::clone(&counters)));
-        let mut worker = Self { options, spool, courier, counters, looked: None, problem: None };
+        let mut worker = Self { options, spool, courier, counters, looked: None, pause: LOOK, problem: None };
         worker.label();
         worker
     }
@@ -83,16 +87,19 @@ impl Worker {
     /// One look, and sending for a while; how long to pause then.
     pub(super) fn turn(&mut self, hurried: bool) -> Duration {
         let now = Instant::now();
-        if hurried || self.looked.is_none_or(|looked| now.duration_since(looked) >= LOOK) {
+        if hurried || self.looked.is_none_or(|looked| now.duration_since(looked) >= self.pause) {
             self.looked = Some(now);
             self.look(now);
+            self.pause = if self.spool.has_grown(now) { LOOK } else { (self.pause * 2).min(IDLE) };
         }
-        let Some(courier) = &mut self.courier else { return LOOK };
+        let Some(courier) = &mut self.courier else { return self.pause };
         courier.connect(&mut self.spool, now, hurried);
         let sent = courier.send(&mut self.spool, now + SLICE, false);
         self.counters.set_waiting(self.spool.waiting());
         match sent {
-            Sent::All | Sent::Nothing => LOOK,
+            Sent::All => self.pause,
+            // It may be time to connect before it is time to look.
+            Sent::Nothing => courier.due_in(now).max(LOOK).min(self.pause),
             Sent::Some => Duration::ZERO,
         }
     }

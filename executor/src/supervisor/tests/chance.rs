@@ -18,6 +18,7 @@ struct World {
     alive: bool,
     dirty: bool,
     sweeping: bool,
+    examining: bool,
     /// SIGTERM was sent to a JVM that takes it.
     asked: bool,
     /// How many sessions are being deleted.
@@ -35,7 +36,7 @@ impl World {
     /// An event, if it can happen now.
     fn event(&mut self, kind: u8, choice: u8) -> Option<Event> {
         let grace = [None, Some(secs(0)), Some(secs(5))][usize::from(choice % 3)];
-        Some(match kind % 17 {
+        Some(match kind % 18 {
             0 => launch(),
             1 if self.preparing.is_some() => {
                 let generation = self.preparing.take().unwrap_or_default();
@@ -75,6 +76,10 @@ impl World {
                 (self.sweeping, self.dirty) = (false, false);
                 Event::Swept { left: 0 }
             }
+            17 if self.examining => {
+                self.examining = false;
+                examined()
+            }
             14 if self.terminal > 0 => {
                 self.acknowledged = true;
                 acknowledged()
@@ -108,6 +113,8 @@ impl World {
             12
         } else if self.sweeping && !self.alive {
             13
+        } else if self.examining {
+            17
         } else if self.forgetting > 0 {
             15
         } else if self.untold {
@@ -128,6 +135,7 @@ impl World {
                 assert_eq!(self.terminal, 0, "{update:?} after the terminal one");
                 if update.state.is_terminal() {
                     self.terminal += 1;
+                    assert!(!self.examining, "{update:?} before the evidence is there");
                     assert!(!self.dirty, "{update:?} while a process may live");
                 }
                 if let Some((_, generation)) = update.labels.last() {
@@ -153,6 +161,7 @@ impl World {
                 // SIGKILL to everybody: a JVM that still runs goes too.
                 self.alive = false;
             }
+            Effect::Examine => self.examining = true,
             Effect::Forget { .. } => self.forgetting += 1,
             Effect::Tell(_) => self.untold = true,
             Effect::Exit(_) => self.exited = true,
@@ -165,21 +174,29 @@ proptest::proptest! {
     /// One terminal update, the last one, and only when nobody lives; never two JVMs; nothing after the exit. And in the
     /// end, once the task is killed and the world has answered all it was asked, the executor leaves: it waits for
     /// nothing that nobody was asked for.
+    ///
+    /// And time means something only when it is due: what is never told that it passes loses nothing before.
     #[test]
-    fn whatever_happens(events in proptest::collection::vec((0_u8..26, 0_u8..64, 0_u64..40), 0..120)) {
+    fn whatever_happens(events in proptest::collection::vec((0_u8..27, 0_u8..64, 0_u64..40), 0..120)) {
         let mut supervisor = Supervisor::default();
         supervisor.handle(Duration::ZERO, Event::Subscribed { killing: true });
         let mut world = World::default();
         let mut now = Duration::ZERO;
         let mut handle = |world: &mut World, now, event| {
-            for effect in supervisor.handle(now, event) {
+            let early = event == Event::Tick && supervisor.due().is_none_or(|due| now < due);
+            let before = early.then(|| format!("{supervisor:?}"));
+            let effects = supervisor.handle(now, event);
+            if let Some(before) = before {
+                assert_eq!((&effects[..], format!("{supervisor:?}")), (&[][..], before), "not due yet");
+            }
+            for effect in effects {
                 world.absorb(&effect);
             }
         };
         for (kind, choice, passed) in events {
             now += secs(passed) / 10;
             // Answers come more often than accidents, or few tasks would ever get far.
-            let event = if kind < 17 { world.event(kind, choice) } else { world.answer(choice) };
+            let event = if kind < 18 { world.event(kind, choice) } else { world.answer(choice) };
             let Some(event) = event else { continue };
             handle(&mut world, now, event);
             if world.exited {

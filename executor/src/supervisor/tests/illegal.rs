@@ -35,6 +35,7 @@ fn overtaken_events_change_nothing() {
         ("Unhealthy", Event::Unhealthy { reason: "x".to_owned(), silent: true }),
         ("Unhealthy", Event::OutOfMemory("x".to_owned())),
         ("Exited", exited(How::Code(0))),
+        ("Examined", examined()),
         ("Swept", Event::Swept { left: 0 }),
         ("Forgotten", Event::Forgotten),
         ("Acknowledged", Event::Acknowledged { task: "broker-2__x".to_owned() }),

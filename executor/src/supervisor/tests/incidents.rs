@@ -5,27 +5,28 @@ use expect_test::expect;
 use uuid::Uuid;
 
 use super::*;
-use crate::diagnosis::Evidence;
 
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
 }
 
-/// An end with so many words that they do not fit into an update.
-fn wordy(how: How, number: u128) -> Event {
+/// So many words that they do not fit into an update.
+fn wordy(number: u128) -> Evidence {
     let stdout = (0..200).map(|n| format!("[2026-11-25 20:00:00,{n:03}] INFO line (kafka.Log)")).collect();
-    Event::Exited(End { how, evidence: Box::new(Evidence { id: id(number), stdout, ..Evidence::default() }) })
+    Evidence { id: id(number), stdout, ..Evidence::default() }
 }
 
 /// One whose broker crashed and whose terminal update is acknowledged.
 fn crashed() -> Script {
     let mut script = Script::at("running");
+    script.evidence = Some(wordy(5));
     script.check(
-        [wordy(How::Code(1), 5), Event::Forgotten, Event::Swept { left: 0 }, acknowledged()],
+        [exited(How::Code(1)), Event::Forgotten, Event::Swept { left: 0 }, acknowledged()],
         expect![[r#"
             Rest
             Forget { session: 7 }
             Sweep
+            Examine
             Tell unexplained: the JVM exited with code 1 after 0.0 s
             Failed: the JVM exited with code 1 after 0.0 s [incident unexplained]
             -> done
@@ -85,11 +86,13 @@ fn an_orderly_stop_is_told_in_its_update() {
     let mut script = Script::at("running");
     script.on(kill(None));
     script.said.clear();
+    script.evidence = Some(wordy(5));
     script.check(
-        [wordy(How::Code(143), 5), Event::Forgotten, Event::Swept { left: 0 }, acknowledged()],
+        [exited(How::Code(143)), Event::Forgotten, Event::Swept { left: 0 }, acknowledged()],
         expect![[r#"
             Forget { session: 7 }
             Sweep
+            Examine
             Tell asked: killed as asked; the JVM exited with code 143 0.0 s after SIGTERM
             Killed: killed as asked; the JVM exited with code 143 0.0 s after SIGTERM [incident asked]
             Exit(Done)
@@ -102,7 +105,8 @@ fn an_orderly_stop_is_told_in_its_update() {
 fn the_update_has_the_short_form() {
     let mut script = Script::at("running");
     let mut short = None;
-    for event in [wordy(How::Signal(9), 5), Event::Swept { left: 0 }] {
+    let examined = Event::Examined(Box::new(wordy(5)));
+    for event in [exited(How::Signal(9)), examined, Event::Swept { left: 0 }] {
         for effect in script.supervisor.handle(secs(3), event) {
             match effect {
                 Effect::Tell(whole) => {
@@ -128,8 +132,9 @@ fn the_update_has_the_short_form() {
 fn a_broker_whose_log_says_that_it_is_out_of_memory_is_stopped() {
     let mut script = Script::at("running");
     let said = "Direct buffer memory".to_owned();
+    script.evidence = Some(wordy(5));
     script.check(
-        [Event::OutOfMemory(said), wordy(How::Code(143), 5), Event::Swept { left: 0 }],
+        [Event::OutOfMemory(said), exited(How::Code(143)), Event::Swept { left: 0 }],
         expect![[r#"
             Rest
             Killing: out of memory
@@ -137,6 +142,7 @@ fn a_broker_whose_log_says_that_it_is_out_of_memory_is_stopped() {
             Signal(Term)
             Forget { session: 7 }
             Sweep
+            Examine
             Tell direct_memory: out of memory; the JVM exited with code 143 0.0 s after SIGTERM: no direct buffer could be had (java.lang.OutOfMemoryError: Direct buffer memory): raise -XX:MaxDirectMemorySize in BROKER_JVM_OPTS, or BROKER_HEAP_MB, which it is bounded by otherwise
             Failed: out of memory; the JVM exited with code 143 0.0 s after SIGTERM: no direct buffer could be had (java.lang.OutOfMemoryError: Direct buffer memory): raise -XX:MaxDirectMemorySize in BROKER_JVM_OPTS, or BROKER_HEAP_MB, which it is bounded by otherwise [incident direct_memory]
             -> done
@@ -155,11 +161,58 @@ fn a_broker_whose_log_says_that_it_is_out_of_memory_is_stopped() {
 fn a_cause_that_shows_is_named_though_the_end_was_asked_for() {
     let mut script = Script::at("stopping");
     let stdout = vec!["Terminating due to java.lang.OutOfMemoryError: Java heap space".to_owned()];
-    let evidence = Box::new(Evidence { stdout, ..Evidence::default() });
-    script.on(Event::Exited(End { how: How::Code(3), evidence }));
+    script.evidence = Some(Evidence { stdout, ..Evidence::default() });
+    script.on(exited(How::Code(3)));
     assert!(
         script.said.contains("Tell heap_out_of_memory: killed as asked; the JVM exited"),
         "{}",
         script.said
     );
+}
+
+// D38, D45: what the JVM left is looked at beside all else, however long that takes.
+#[test]
+fn neither_the_sweep_nor_the_evidence_alone_ends_the_task() {
+    for evidence_first in [true, false] {
+        let mut script = Script::at("running");
+        script.evidence = None;
+        script.check(
+            [exited(How::Code(1))],
+            expect![[r#"
+                Rest
+                Forget { session: 7 }
+                Sweep
+                Examine
+                -> stopping
+            "#]],
+        );
+        let mut events = [Event::Swept { left: 0 }, examined()];
+        if evidence_first {
+            events.reverse();
+        }
+        let [first, second] = events;
+        script.now += secs(3);
+        script.on(first);
+        assert_eq!(script.supervisor.state(), "stopping");
+        assert!(!script.said.contains("Failed"), "{}", script.said);
+        script.on(second);
+        script.said.clear();
+        script.check(
+            [Event::Swept { left: 1 }, examined()],
+            expect![[r#"
+            -> done
+        "#]],
+        );
+    }
+    let mut script = Script::at("restarting");
+    script.evidence = None;
+    script.on(exited(How::Code(143)));
+    script.said.clear();
+    script.now += secs(3);
+    script.check([Event::Swept { left: 0 }, examined()], expect![[r#"
+        Tell asked: restarted in place as asked; the JVM exited with code 143 0.0 s after SIGTERM
+        Note("broker-1__11111111-2222-4333-8444-555555555555: the JVM exited with code 143 0.0 s after SIGTERM; starting the next one")
+        Look
+        -> preparing
+    "#]]);
 }

@@ -31,6 +31,7 @@ fn the_jvm_is_replaced_and_the_task_is_not() {
     script.check([exited(How::Code(143)), Event::Swept { left: 0 }], expect![[r#"
         Forget { session: 7 }
         Sweep
+        Examine
         Tell asked: restarted in place as asked; the JVM exited with code 143 2.0 s after SIGTERM
         Note("broker-1__11111111-2222-4333-8444-555555555555: the JVM exited with code 143 2.0 s after SIGTERM; starting the next one")
         Look
@@ -55,6 +56,7 @@ fn the_jvm_is_replaced_and_the_task_is_not() {
             Rest
             Forget { session: 8 }
             Sweep
+            Examine
             Tell killed: the JVM was ended by SIGKILL after 0.0 s: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup
             Failed: the JVM was ended by SIGKILL after 0.0 s: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup [incident killed]
             Exit(Done)
@@ -169,6 +171,7 @@ fn a_newer_restart_wins() {
         Refuse broker-1__11111111-2222-4333-8444-555555555555 00000000-0000-0000-0000-000000000004 4: no Kafka
         Forget { session: 7 }
         Sweep
+        Examine
         Tell asked: restarted in place as asked; the JVM exited with code 143 0.0 s after SIGTERM
         Note("broker-1__11111111-2222-4333-8444-555555555555: the JVM exited with code 143 0.0 s after SIGTERM; starting the next one")
         Look
@@ -223,6 +226,7 @@ fn whoever_ends_the_task_ends_the_restart_too() {
             Note("a restart of broker-1__11111111-2222-4333-8444-555555555555, which is ending: ignored")
             Forget { session: 7 }
             Sweep
+            Examine
             Tell asked: killed as asked; the JVM exited with code 143 0.0 s after SIGTERM
             Killed: killed as asked; the JVM exited with code 143 0.0 s after SIGTERM [incident asked]
             -> done
@@ -238,6 +242,7 @@ fn whoever_ends_the_task_ends_the_restart_too() {
             Signal(Kill)
             Forget { session: 7 }
             Sweep
+            Examine
             Tell asked: killed as asked; the JVM was ended by SIGKILL after the grace
             -> stopping
         "#]],
@@ -275,6 +280,7 @@ fn whoever_ends_the_task_ends_the_restart_too() {
             Signal(Term)
             Forget { session: 7 }
             Sweep
+            Examine
             Tell asked: killed as asked; the JVM exited with code 143 0.0 s after SIGTERM
             Killed: killed as asked; the JVM exited with code 143 0.0 s after SIGTERM [incident asked]
             -> done
@@ -293,6 +299,7 @@ fn a_jvm_that_dies_is_a_failure_before_and_after_and_not_amid_the_restart() {
             Rest
             Forget { session: 7 }
             Sweep
+            Examine
             Tell unexplained: the JVM exited with code 1 after 0.0 s
             Failed: the JVM exited with code 1 after 0.0 s [incident unexplained]
             -> done
@@ -305,6 +312,7 @@ fn a_jvm_that_dies_is_a_failure_before_and_after_and_not_amid_the_restart() {
         Signal(Kill)
         Forget { session: 7 }
         Sweep
+        Examine
         Tell asked: restarted in place as asked; the JVM was ended by SIGKILL after the grace
         Note("broker-1__11111111-2222-4333-8444-555555555555: the JVM was ended by SIGKILL after the grace; starting the next one")
         Look
@@ -318,6 +326,7 @@ fn a_jvm_that_dies_is_a_failure_before_and_after_and_not_amid_the_restart() {
         expect![[r#"
             Rest
             Sweep
+            Examine
             Tell unexplained: the JVM exited with code 1 after 0.0 s
             Failed: the JVM exited with code 1 after 0.0 s [incident unexplained]
             -> done

@@ -28,6 +28,7 @@ fn shutdown_ends_everything_and_waits_only_briefly() {
         Signal(Term)
         Forget { session: 7 }
         Sweep
+        Examine
         Tell asked: executor shut down (the agent asks); the JVM exited with code 143 0.0 s after SIGTERM
         Killed: executor shut down (the agent asks); the JVM exited with code 143 0.0 s after SIGTERM [incident asked]
         -> done
@@ -120,6 +121,7 @@ fn a_signal_stops_the_broker_with_its_own_grace() {
             Signal(Term)
             Forget { session: 7 }
             Sweep
+            Examine
             Tell asked: executor ended by SIGTERM; the JVM exited with code 143 0.0 s after SIGTERM
             Failed: executor ended by SIGTERM; the JVM exited with code 143 0.0 s after SIGTERM [incident asked]
             -> done

@@ -3,7 +3,6 @@
 use expect_test::expect;
 
 use super::*;
-use crate::diagnosis::Evidence;
 
 // D36
 #[test]
@@ -45,6 +44,7 @@ fn a_kill_is_a_term_and_a_grace_and_then_a_kill() {
         expect![[r#"
             Forget { session: 7 }
             Sweep
+            Examine
             Tell asked: killed as asked; the JVM was ended by SIGKILL after the grace
             -> stopping
         "#]],
@@ -81,6 +81,7 @@ fn a_broker_that_stops_in_time() {
         expect![[r#"
             Forget { session: 7 }
             Sweep
+            Examine
             Tell asked: killed as asked; the JVM exited with code 143 2.0 s after SIGTERM
             Killed: killed as asked; the JVM exited with code 143 2.0 s after SIGTERM [incident asked]
             Exit(Done)
@@ -178,11 +179,12 @@ fn a_jvm_that_ends_by_itself_fails_the_task_with_its_last_words() {
     let mut script = Script::at("running");
     script.now = secs(3);
     let stderr = vec!["java.net.BindException".to_owned(), "at kafka.Kafka".to_owned()];
-    let evidence = Box::new(Evidence { stderr, ..Evidence::default() });
-    script.check([Event::Exited(End { how: How::Code(1), evidence }), Event::Swept { left: 2 }], expect![[r#"
+    script.evidence = Some(Evidence { stderr, ..Evidence::default() });
+    script.check([exited(How::Code(1)), Event::Swept { left: 2 }], expect![[r#"
         Rest
         Forget { session: 7 }
         Sweep
+        Examine
         Tell unexplained: the JVM exited with code 1 after 3.0 s: java.net.BindException
         Warn("2 processes of broker-1__11111111-2222-4333-8444-555555555555 outlive SIGKILL")
         Failed: the JVM exited with code 1 after 3.0 s: java.net.BindException; 2 of its processes outlive SIGKILL, stuck in the kernel [incident unexplained]
@@ -193,6 +195,7 @@ fn a_jvm_that_ends_by_itself_fails_the_task_with_its_last_words() {
         expect![[r#"
             Rest
             Sweep
+            Examine
             Tell killed: the JVM was ended by SIGKILL after 0.0 s: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup
             Failed: the JVM was ended by SIGKILL after 0.0 s: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup [incident killed]
             -> done
@@ -203,6 +206,7 @@ fn a_jvm_that_ends_by_itself_fails_the_task_with_its_last_words() {
         expect![[r#"
             Rest
             Sweep
+            Examine
             Tell heap_out_of_memory: the JVM exited with code 3 after 0.0 s: its heap of 0 MiB is full (by its exit code): raise BROKER_HEAP_MB
             Failed: the JVM exited with code 3 after 0.0 s: its heap of 0 MiB is full (by its exit code): raise BROKER_HEAP_MB [incident heap_out_of_memory]
             -> done
@@ -214,6 +218,7 @@ fn a_jvm_that_ends_by_itself_fails_the_task_with_its_last_words() {
             Rest
             Forget { session: 7 }
             Sweep
+            Examine
             Tell unexplained: the JVM exited with code 0 after 0.0 s
             Failed: the JVM exited with code 0 after 0.0 s [incident unexplained]
             -> done
@@ -240,6 +245,7 @@ fn an_unhealthy_broker_is_stopped_and_fails_naming_the_reason() {
         Signal(Kill)
         Forget { session: 7 }
         Sweep
+        Examine
         Tell health_check: unhealthy: 3 checks failed in a row, the last one: no answer within 20 s; the JVM was ended by SIGKILL after the grace
         Failed: unhealthy: 3 checks failed in a row, the last one: no answer within 20 s; the JVM was ended by SIGKILL after the grace [healthy false] [Health] [incident health_check]
         -> done
@@ -281,6 +287,7 @@ fn a_session_that_comes_after_the_end_is_deleted_too_and_nobody_waits_for_more()
         expect![[r#"
             Rest
             Sweep
+            Examine
             Tell killed: the JVM was ended by SIGKILL after 0.0 s: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup
             Forget { session: 7 }
             Failed: the JVM was ended by SIGKILL after 0.0 s: this executor did not send it: somebody on the agent did, or the kernel for want of memory, which cannot be seen here for lack of a readable memory cgroup [incident killed]
