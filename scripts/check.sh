@@ -36,7 +36,7 @@ step format cargo fmt --all --check
 step clippy cargo clippy --locked --workspace --all-targets --quiet -- -D warnings
 step docs env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --quiet
 step members members
-for version in 3.9.2 2.8.2; do step kafka scripts/fetch-kafka.sh "$version"; done
+for version in 3.9.2 2.8.2 4.1.2; do step kafka scripts/fetch-kafka.sh "$version"; done
 step statsd scripts/fetch-statsd.sh
 step jolokia scripts/fetch-jolokia.sh
 step build cargo build --locked --workspace --bins --quiet

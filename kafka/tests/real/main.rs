@@ -2,7 +2,12 @@
 #![allow(clippy::disallowed_methods, reason = "a test keeps deadlines and tasks of its own")]
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+#[allow(dead_code, reason = "a part of it may be for a test to come")]
+mod cluster;
+mod clusters;
+#[allow(dead_code, reason = "a part of it may be for a test to come")]
 mod harness;
+mod wire;
 
 use std::{
     collections::BTreeMap,
