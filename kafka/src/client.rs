@@ -21,6 +21,7 @@ use tokio::{
     time::timeout,
 };
 
+pub(crate) use self::call::ANSWERS;
 use self::call::Call;
 pub use self::{
     configs::TopicConfigs,
@@ -28,7 +29,7 @@ pub use self::{
     metadata::{Metadata, TopicMetadata, Topics},
     topics::{CreateError, Created},
 };
-use crate::{error::KafkaError, frame};
+use crate::{decode::decode, error::KafkaError, frame};
 
 mod call;
 mod configs;
@@ -109,7 +110,7 @@ impl Connection {
             version = 0;
             body = self.exchange(0, &ApiVersionsRequest::default()).await?;
         }
-        let response = ApiVersionsResponse::decode(&mut body, version)
+        let response = decode::<ApiVersionsResponse>(&body, version)
             .map_err(|source| self.codec(call, version, source))?;
         if let Some(error) = KafkaError::from_code(response.error_code, None) {
             return Err(self.refused(call, error));
@@ -126,8 +127,8 @@ impl Connection {
         let (limit, address) = (self.timeout, self.address.clone());
         let request = request(version);
         let answer = timeout(limit, self.exchange(version, &request)).await;
-        let mut body = answer.map_err(|_| Error::Timeout { address, call: C::NAME, after: limit })??;
-        C::Response::decode(&mut body, version).map_err(|source| self.codec(C::NAME, version, source))
+        let body = answer.map_err(|_| Error::Timeout { address, call: C::NAME, after: limit })??;
+        decode(&body, version).map_err(|source| self.codec(C::NAME, version, source))
     }
 
     /// Sends a request and gives the body of its answer. The connection is only kept if all went well.

@@ -2,6 +2,7 @@
 //!
 //! Pure:
 //! - [`frame`]: bytes of a connection ⇄ whole messages (sans-IO);
+//! - [`decode`]: an answer's bytes → its message, with no more memory than they can fill;
 //! - [`topic`]: which names Kafka takes, and what a new topic needs;
 //! - [`registration`], [`partition`]: what brokers and controller write into ZooKeeper;
 //! - [`snapshot`]: the cluster at one moment;
@@ -20,6 +21,7 @@
 pub mod availability;
 pub mod client;
 pub mod cluster;
+pub mod decode;
 pub mod error;
 pub mod frame;
 pub mod partition;

@@ -1,5 +1,6 @@
 //! The requests this program makes, and in which of their versions.
 
+use bytes::Bytes;
 use kafka_protocol::{
     messages::{
         ApiKey, ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse,
@@ -8,6 +9,8 @@ use kafka_protocol::{
     },
     protocol::{Decodable, Encodable, HeaderVersion},
 };
+
+use crate::decode::decode;
 
 /// A request with all that asking it takes.
 pub(crate) trait Call: Encodable + HeaderVersion {
@@ -65,4 +68,21 @@ impl Call for FetchRequest {
     // From 13 on topics go by id.
     const VERSIONS: (i16, i16) = (4, 12);
     type Response = FetchResponse;
+}
+
+/// Name, versions and decoder of an answer.
+pub(crate) type Answer = (&'static str, (i16, i16), fn(&Bytes, i16));
+
+/// Each answer this program reads, for a fuzzer.
+pub(crate) const ANSWERS: &[Answer] = &[
+    answer::<ApiVersionsRequest>(),
+    answer::<MetadataRequest>(),
+    answer::<CreateTopicsRequest>(),
+    answer::<DescribeConfigsRequest>(),
+    answer::<ProduceRequest>(),
+    answer::<FetchRequest>(),
+];
+
+const fn answer<C: Call>() -> Answer {
+    (C::NAME, C::VERSIONS, |body, version| drop(decode::<C::Response>(body, version)))
 }
