@@ -14,7 +14,7 @@
 use std::{collections::BTreeMap, fmt, slice, time::Duration};
 
 use kafka::{
-    client::{self, Connection, Topics},
+    client::{self, Connection, Options, Topics},
     registration::{Endpoint, Registration},
     topic::TopicName,
     zookeeper::{self, LIMIT, ZooKeeper},
@@ -123,7 +123,8 @@ pub async fn answers(target: &Target, topic: Option<&TopicName>, limit: Duration
     };
     let ask = async {
         port(&target.address, limit).await?;
-        let mut connection = Connection::connect(&target.address, CLIENT_ID, limit).await.map_err(kafka)?;
+        let mut connection =
+            Connection::connect(&target.address, &Options::new(CLIENT_ID, limit)).await.map_err(kafka)?;
         let topics = topic.map_or(Topics::None, |topic| Topics::Named(slice::from_ref(topic)));
         let metadata = connection.metadata(topics).await.map_err(kafka)?;
         if !metadata.brokers.contains_key(&target.broker) {

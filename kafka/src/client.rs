@@ -27,6 +27,7 @@ pub use self::{
     configs::TopicConfigs,
     error::Error,
     metadata::{Metadata, TopicMetadata, Topics},
+    options::Options,
     topics::{CreateError, Created},
 };
 use crate::{decode::decode, error::KafkaError, frame};
@@ -35,6 +36,7 @@ mod call;
 mod configs;
 mod error;
 mod metadata;
+mod options;
 pub mod records;
 mod topics;
 
@@ -60,13 +62,12 @@ struct Stream {
 }
 
 impl Connection {
-    /// Connects to `address` (`host:port`) and negotiates versions, both within `limit`, which is also the limit of
-    /// each later request. `client_id` shows in the broker's logs and quotas.
+    /// Connects to `address` (`host:port`) and negotiates versions, both together within the limit of one request.
     ///
     /// # Errors
     /// Whatever keeps it from answering ApiVersions.
-    pub async fn connect(address: &str, client_id: &str, limit: Duration) -> Result<Self, Error> {
-        let call = ApiVersionsRequest::NAME;
+    pub async fn connect(address: &str, options: &Options) -> Result<Self, Error> {
+        let (call, limit) = (ApiVersionsRequest::NAME, options.timeout);
         let negotiate = async {
             let connected = TcpStream::connect(address).await.and_then(|socket| {
                 socket.set_nodelay(true)?;
@@ -76,7 +77,7 @@ impl Connection {
                 connected.map_err(|source| Error::Connect { address: address.to_owned(), source })?;
             let mut connection = Self {
                 address: address.to_owned(),
-                client_id: StrBytes::from_string(client_id.to_owned()),
+                client_id: StrBytes::from_string(options.client_id.clone()),
                 timeout: limit,
                 versions: ApiVersions::new(),
                 correlation: 0,
@@ -97,6 +98,20 @@ impl Connection {
     /// What the broker serves, as it said when the connection was made.
     pub fn api_versions(&self) -> &ApiVersions {
         &self.versions
+    }
+
+    /// Whether it can take another request: none was cut off.
+    pub fn is_usable(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Whether the broker has neither closed it nor said something nobody asked for. Does not wait.
+    pub(crate) fn is_open(&mut self) -> bool {
+        let quiet = |stream: &mut Stream| {
+            let read = stream.socket.try_read_buf(stream.decoder.buffer());
+            read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+        };
+        self.stream.as_mut().is_some_and(quiet)
     }
 
     async fn negotiate(&mut self) -> Result<ApiVersions, Error> {

@@ -1,24 +1,32 @@
 //! A cluster of several brokers: whom to ask, and what is asked twice.
 //!
-//! Nothing is kept between two questions: each connects anew, which costs milliseconds and can't go stale.
+//! Connections are kept between two questions (see [`crate::pool`]), what was answered is not: who leads and who is the
+//! controller is asked anew each time, which costs a round trip and can't go stale.
+//!
+//! Where KRaft keeps the metadata, no client can reach the controller: brokers name one of themselves at random and pass
+//! on what it is asked (KIP-590), so the same questions go the same way.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    client::{Connection, CreateError, Created, Error, Metadata, Topics},
+    client::{Error, Metadata, Options, Topics},
+    pool::{Lent, Pool},
     snapshot::{Snapshot, Topic},
-    topic::NewTopic,
 };
 
-/// How to reach a cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+pub use self::create::CreateTopicError;
+
+mod create;
+
+/// Within which a question is asked again where that may help. An election of a controller takes some seconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A cluster, and connections to it. Cheap to clone; clones share their connections.
+#[derive(Clone, Debug)]
 pub struct Cluster {
-    /// Brokers to begin with, `host:port`; the first that answers is taken.
-    pub bootstrap: Vec<String>,
-    /// Shown in brokers' logs.
-    pub client_id: String,
-    /// Limit of each single request.
-    pub timeout: Duration,
+    /// Brokers to begin with, `host:port`.
+    bootstrap: Arc<[String]>,
+    pool: Arc<Pool>,
 }
 
 /// None of the brokers answered.
@@ -40,24 +48,15 @@ pub enum AskError {
     Call(#[from] Error),
 }
 
-/// Why a topic was not created.
+/// Why the controller was not asked.
 #[derive(Debug, thiserror::Error)]
-pub enum CreateTopicError {
-    /// None of the brokers answered.
+pub enum ControllerError {
+    /// None is known; an election takes some seconds at most.
+    #[error("Kafka has no controller at the moment; try again in a few seconds")]
+    None,
+    /// It can't be reached.
     #[error(transparent)]
-    NoBroker(#[from] NoBroker),
-    /// Kafka's answer.
-    #[error(transparent)]
-    Create(#[from] CreateError),
-}
-
-impl From<AskError> for CreateTopicError {
-    fn from(error: AskError) -> Self {
-        match error {
-            AskError::NoBroker(error) => Self::NoBroker(error),
-            AskError::Call(error) => Self::Create(error.into()),
-        }
-    }
+    Call(#[from] Error),
 }
 
 fn listed(tried: &[Error]) -> String {
@@ -69,39 +68,27 @@ fn listed(tried: &[Error]) -> String {
 }
 
 impl Cluster {
+    /// The cluster that the brokers at `bootstrap` (`host:port`) belong to. Nothing is connected yet.
+    pub fn new(bootstrap: impl Into<Arc<[String]>>, options: Options) -> Self {
+        Self { bootstrap: bootstrap.into(), pool: Arc::new(Pool::new(options)) }
+    }
+
+    /// The same cluster and connections, to be reached by other brokers.
+    pub fn at(&self, bootstrap: impl Into<Arc<[String]>>) -> Self {
+        Self { bootstrap: bootstrap.into(), pool: Arc::clone(&self.pool) }
+    }
+
+    /// Brokers to begin with.
+    pub fn bootstrap(&self) -> &[String] {
+        &self.bootstrap
+    }
+
     /// What the first broker that answers knows of the cluster.
     ///
     /// # Errors
     /// None answers, or not this.
     pub async fn metadata(&self, topics: Topics<'_>) -> Result<Metadata, AskError> {
         Ok(self.any().await?.metadata(topics).await?)
-    }
-
-    /// Creates a topic at the controller. Where that turns out to be another broker by now, it is looked for once more
-    /// and asked again.
-    ///
-    /// # Errors
-    /// Kafka's refusal by kind (an existing topic: [`CreateError::AlreadyExists`], D48), or no answer of use.
-    pub async fn create_topic(&self, topic: &NewTopic) -> Result<Created, CreateTopicError> {
-        match self.create_once(topic).await {
-            Err(CreateTopicError::Create(CreateError::NotController { address })) => {
-                tracing::warn!(%address, topic = %topic.name, "the controller has moved, asking once more");
-                self.create_once(topic).await
-            }
-            result => result,
-        }
-    }
-
-    async fn create_once(&self, topic: &NewTopic) -> Result<Created, CreateTopicError> {
-        let metadata = self.metadata(Topics::All).await?;
-        let with = topic.name.collisions(metadata.topics.keys().map(String::as_str));
-        if !with.is_empty() {
-            return Err(CreateError::Collides { topic: topic.name.clone(), with }.into());
-        }
-        let controller = metadata.controller.and_then(|id| metadata.brokers.get(&id));
-        let address = controller.ok_or(CreateError::NoController)?;
-        let mut connection = self.connect(address).await.map_err(CreateError::from)?;
-        Ok(connection.create_topic(topic, metadata.brokers.len()).await?)
     }
 
     /// The whole cluster as its controller's broker has it; `now` in milliseconds since 1970. Where there is no
@@ -135,10 +122,14 @@ impl Cluster {
         })
     }
 
-    async fn any(&self) -> Result<Connection, NoBroker> {
+    /// Whichever broker answers.
+    ///
+    /// # Errors
+    /// None does.
+    pub async fn any(&self) -> Result<Lent<'_>, NoBroker> {
         let mut tried = Vec::new();
-        for address in &self.bootstrap {
-            match self.connect(address).await {
+        for address in self.pool.order(self.bootstrap.to_vec()) {
+            match self.connect(&address).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => tried.push(error),
             }
@@ -146,7 +137,20 @@ impl Cluster {
         Err(NoBroker { tried })
     }
 
-    async fn connect(&self, address: &str) -> Result<Connection, Error> {
-        Connection::connect(address, &self.client_id, self.timeout).await
+    /// The broker at `address`, as the metadata gives it.
+    ///
+    /// # Errors
+    /// It can't be reached.
+    pub async fn connect(&self, address: &str) -> Result<Lent<'_>, Error> {
+        self.pool.connect(address).await
+    }
+
+    /// The broker to ask for a change: the controller's, of those that `metadata` has.
+    ///
+    /// # Errors
+    /// There is none, or it can't be reached.
+    pub async fn controller(&self, metadata: &Metadata) -> Result<Lent<'_>, ControllerError> {
+        let address = metadata.controller.and_then(|id| metadata.brokers.get(&id));
+        Ok(self.connect(address.ok_or(ControllerError::None)?).await?)
     }
 }

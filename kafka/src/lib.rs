@@ -10,7 +10,7 @@
 //!
 //! With effects:
 //! - [`client`]: one connection to one broker; versions are negotiated (D27), every request has a deadline;
-//! - [`cluster`]: several brokers: who is the controller, what a request is retried on;
+//! - [`cluster`]: several brokers: who is the controller, what a request is retried on; connections wait in a [`pool`];
 //! - [`zookeeper`]: what is registered there, and removing a dead JVM's registration (D38).
 //!
 //! Message codecs come from the crate `kafka-protocol`, ZooKeeper's protocol from `zookeeper-client`. Nothing in here
@@ -25,7 +25,9 @@ pub mod decode;
 pub mod error;
 pub mod frame;
 pub mod partition;
+pub mod pool;
 pub mod registration;
+mod retry;
 pub mod snapshot;
 pub mod topic;
 pub mod zookeeper;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kafka::{client::Options, cluster::Cluster, snapshot::Snapshot};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -56,9 +57,8 @@ async fn ask_forever(
     }
 }
 
-async fn snapshot(bootstrap: Vec<String>, clock: Clock) -> Result<kafka::snapshot::Snapshot, String> {
-    let cluster =
-        kafka::cluster::Cluster { bootstrap, client_id: "kafka-scheduler".to_owned(), timeout: REQUEST };
+async fn snapshot(bootstrap: Vec<String>, clock: Clock) -> Result<Snapshot, String> {
+    let cluster = Cluster::new(bootstrap, Options::new("kafka-scheduler", REQUEST));
     match tokio::time::timeout(SNAPSHOT, cluster.snapshot(clock.now().0)).await {
         Ok(Ok(snapshot)) => Ok(snapshot),
         Ok(Err(error)) => Err(log::chain(&error)),

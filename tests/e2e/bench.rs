@@ -10,7 +10,7 @@ use std::{
 };
 
 use kafka::{
-    client::{Connection, Topics},
+    client::{Connection, Options, Topics},
     cluster::Cluster as Kafka,
     topic::{NewTopic, TopicName},
 };
@@ -36,11 +36,7 @@ type Addresses = BTreeMap<u32, String>;
 
 /// A topic of thirty partitions on all brokers, in sync.
 async fn create(addresses: &Addresses) {
-    let cluster = Kafka {
-        bootstrap: addresses.values().cloned().collect(),
-        client_id: "bench".to_owned(),
-        timeout: LIMIT,
-    };
+    let cluster = Kafka::new(addresses.values().cloned().collect::<Vec<_>>(), Options::new("bench", LIMIT));
     let name: TopicName = TOPIC.parse().unwrap();
     let topic = NewTopic { partitions: Some(30), replication: Some(3), ..NewTopic::new(name) };
     eventually("the topic", PATIENCE, async || cluster.create_topic(&topic).await.map(drop)).await;
@@ -48,7 +44,7 @@ async fn create(addresses: &Addresses) {
 
 /// What one broker says when it is asked.
 async fn asked(address: &str) -> Option<kafka::client::Metadata> {
-    let mut connection = Connection::connect(address, "bench", LIMIT).await.ok()?;
+    let mut connection = Connection::connect(address, &Options::new("bench", LIMIT)).await.ok()?;
     connection.metadata(Topics::All).await.ok()
 }
 
@@ -72,7 +68,7 @@ async fn led_without(dead: u32, addresses: &Addresses) -> Duration {
 }
 
 async fn led(address: &str, dead: u32) {
-    let mut connection = Connection::connect(address, "bench", LIMIT).await.unwrap();
+    let mut connection = Connection::connect(address, &Options::new("bench", LIMIT)).await.unwrap();
     let began = Instant::now();
     loop {
         let metadata = connection.metadata(Topics::All).await.unwrap();

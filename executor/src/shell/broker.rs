@@ -13,7 +13,7 @@ use healthcheck::{
     policy::Excuse,
 };
 use kafka::{
-    client::CreateError,
+    client::{CreateError, Options},
     cluster::{Cluster, CreateTopicError},
     registration::{Owner, Registration},
     topic::{NewTopic, TopicName},
@@ -184,7 +184,7 @@ impl Broker {
         }
         *lock(&self.create_tried) = Some(now);
         let bootstrap = vec![self.target.address.clone()];
-        let cluster = Cluster { bootstrap, client_id: "kafka-executor".to_owned(), timeout: CREATE_LIMIT };
+        let cluster = Cluster::new(bootstrap, Options::new("kafka-executor", CREATE_LIMIT));
         let configs = HEALTH_TOPIC.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         let partitions = u32::try_from(live).ok();
         let new = NewTopic { partitions, configs, ..NewTopic::new(topic.clone()) };

@@ -15,7 +15,7 @@ use api::{
     incident::{Cause, End, Incident},
     launch::{LaunchContract, Metadata},
 };
-use kafka::{cluster::Cluster, topic::NewTopic};
+use kafka::{client::Options, cluster::Cluster, topic::NewTopic};
 use mesos::v1::TaskState;
 use nix::{
     sys::signal::{Signal, kill},
@@ -521,11 +521,10 @@ async fn a_full_disk() {
     agent.state(TaskState::TaskRunning).await;
     let _until_it_is_full = fs::write(volume.join("ballast"), vec![1; 20 << 20]);
     // A topic is the next thing that Kafka writes.
-    let cluster = Cluster {
-        bootstrap: vec![format!("127.0.0.1:{}", case.contract.port)],
-        client_id: "test".to_owned(),
-        timeout: Duration::from_secs(5),
-    };
+    let cluster = Cluster::new(
+        [format!("127.0.0.1:{}", case.contract.port)],
+        Options::new("test", Duration::from_secs(5)),
+    );
     let _it_dies_over_it = cluster.create_topic(&NewTopic::new("orders".parse().unwrap())).await;
     let ended = case.ended(&agent).await;
     ended.is("exited with code 1", Cause::DiskFull,

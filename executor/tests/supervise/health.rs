@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ::kafka::{client::Connection, cluster::Cluster, topic::NewTopic};
+use ::kafka::{
+    client::{Connection, Options},
+    cluster::Cluster,
+    topic::NewTopic,
+};
 use api::launch::{Health, LaunchContract};
 use mesos::v1::{self, TaskState, TaskStatus};
 use nix::sys::signal::{Signal, kill};
@@ -45,7 +49,7 @@ fn text<'a>(body: &'a Value, pointer: &str) -> &'a str {
 /// Makes `count` segments, spread over partitions as a broker's are: each takes one record.
 async fn make_segments(contract: &LaunchContract, partitions: u32, count: u32) {
     let address = format!("127.0.0.1:{}", contract.port);
-    let cluster = Cluster { bootstrap: vec![address.clone()], client_id: "test".to_owned(), timeout: LIMIT };
+    let cluster = Cluster::new([address.clone()], Options::new("test", LIMIT));
     let configs = [("segment.bytes", "100"), ("segment.index.bytes", "64")];
     let configs = configs.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let topic = NewTopic { partitions: Some(partitions), configs, ..NewTopic::new("t".parse().unwrap()) };
@@ -53,7 +57,7 @@ async fn make_segments(contract: &LaunchContract, partitions: u32, count: u32) {
     let each = (0..partitions).map(|partition| {
         let (address, topic) = (&address, &topic.name);
         async move {
-            let mut connection = Connection::connect(address, "test", LIMIT).await.unwrap();
+            let mut connection = Connection::connect(address, &Options::new("test", LIMIT)).await.unwrap();
             let mut made = 0;
             while made < count / partitions {
                 match connection.produce(topic, partition, vec![b'x'; 20].into(), 1).await {

@@ -17,7 +17,6 @@ mod logs;
 mod metrics;
 mod misbehave;
 mod restart;
-mod rsyslog;
 mod zookeeper;
 
 use std::time::{Duration, Instant};

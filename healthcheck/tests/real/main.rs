@@ -20,6 +20,7 @@ use healthcheck::{
     policy::{Excuse, Outcome},
 };
 use kafka::{
+    client::Options,
     cluster::Cluster,
     topic::{NewTopic, TopicName},
     zookeeper::ZooKeeper,
@@ -131,7 +132,7 @@ async fn a_record_there_and_back(zookeeper: &ZooKeeper, target: &Target, connect
     let record = async || run(zookeeper, target, Some(&topic), LONG).await.unwrap().answer.record;
     assert_eq!(record().await, Some(Record::NoTopic { topic: topic.clone() }));
     let bootstrap = vec![target.address.clone()];
-    let cluster = Cluster { bootstrap, client_id: "test".into(), timeout: LONG };
+    let cluster = Cluster::new(bootstrap, Options::new("test", LONG));
     let created = NewTopic { partitions: Some(2), ..NewTopic::new(topic.clone()) };
     cluster.create_topic(&created).await.unwrap();
     until("a leader for the topic", async || {
@@ -199,7 +200,7 @@ async fn bench_a_check() {
     let topic: TopicName = "health".parse().unwrap();
     until("the broker to be healthy", async || run(&zookeeper, &target, None, LONG).await.ok()).await;
     let bootstrap = vec![target.address.clone()];
-    let cluster = Cluster { bootstrap, client_id: "test".into(), timeout: LONG };
+    let cluster = Cluster::new(bootstrap, Options::new("test", LONG));
     cluster.create_topic(&NewTopic::new(topic.clone())).await.unwrap();
     until("a record", async || {
         let record = run(&zookeeper, &target, Some(&topic), LONG).await.unwrap().answer.record;

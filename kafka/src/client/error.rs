@@ -106,3 +106,19 @@ pub enum Error {
         address: String,
     },
 }
+
+impl Error {
+    /// Whether the request may have been carried out although no answer came.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self, Self::Timeout { .. } | Self::Io { .. } | Self::Closed { .. })
+    }
+
+    /// Whether the same may go well in a moment, with this broker or another.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::Gone { .. } => true,
+            Self::Refused { source, .. } => source.retriable,
+            _ => self.is_uncertain(),
+        }
+    }
+}

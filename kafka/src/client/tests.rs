@@ -38,7 +38,8 @@ async fn connect_to<F: Future<Output = ()>>(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let serve = async { broker(listener.accept().await.unwrap().0).await };
-    let (connected, ()) = tokio::join!(Connection::connect(&address, "test", Duration::from_secs(5)), serve);
+    let options = Options::new("test", Duration::from_secs(5));
+    let (connected, ()) = tokio::join!(Connection::connect(&address, &options), serve);
     connected
 }
 
@@ -66,7 +67,8 @@ async fn an_old_broker_is_asked_again() {
 #[tokio::test]
 async fn no_broker_at_all() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
-    let error = Connection::connect(&closed, "test", Duration::from_secs(5)).await.unwrap_err();
+    let error =
+        Connection::connect(&closed, &Options::new("test", Duration::from_secs(5))).await.unwrap_err();
     assert_eq!(error.to_string(), format!("{closed} can't be reached"));
     assert!(error.source().is_some());
 
@@ -95,7 +97,7 @@ async fn a_silent_broker() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let limit = Duration::from_millis(50);
-    let error = Connection::connect(&address, "test", limit).await.unwrap_err();
+    let error = Connection::connect(&address, &Options::new("test", limit)).await.unwrap_err();
     assert_eq!(error.to_string(), format!("{address} did not answer ApiVersions within 50 ms"));
 
     let serve = async {
@@ -107,8 +109,8 @@ async fn a_silent_broker() {
         answer(&mut socket, correlation, &[0, 0, 2, 0, 3, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0]).await;
         socket
     };
-    let (connection, _socket) =
-        tokio::join!(Connection::connect(&address, "test", Duration::from_secs(5)), serve);
+    let options = Options::new("test", Duration::from_secs(5));
+    let (connection, _socket) = tokio::join!(Connection::connect(&address, &options), serve);
     let mut connection = connection.unwrap();
     connection.timeout = limit;
     let error = connection.metadata(Topics::None).await.unwrap_err();

@@ -71,6 +71,27 @@ pub enum CreateError {
     Call(#[from] Error),
 }
 
+impl CreateError {
+    /// Whether the topic may have been created, or may still be: the answer was lost, or Kafka gave up waiting for it.
+    pub fn is_uncertain(&self) -> bool {
+        match self {
+            Self::Call(error) => error.is_uncertain(),
+            Self::Refused(error) => error.is(ResponseError::RequestTimedOut),
+            _ => false,
+        }
+    }
+
+    /// Whether the same may go well in a moment.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::NotController { .. } | Self::NoController => true,
+            Self::Refused(error) => error.retriable,
+            Self::Call(error) => error.is_passing(),
+            _ => false,
+        }
+    }
+}
+
 /// A topic as it was created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {

@@ -17,7 +17,7 @@ use std::{
 use harness::{Broker, ZooKeeperServer, until};
 use kafka::{
     availability::{Verdict, may_stop},
-    client::{Connection, CreateError, Topics},
+    client::{Connection, CreateError, Options, Topics},
     cluster::{Cluster, CreateTopicError},
     registration::{Owner, Registration},
     snapshot::Snapshot,
@@ -55,8 +55,8 @@ async fn a_cluster_from_outside() {
     let controller = until("a controller", async || zookeeper.controller().await.unwrap()).await.broker;
     assert_eq!(zookeeper.registration(0).await.unwrap().as_ref(), registrations.get(&0));
     assert_eq!(zookeeper.registration(7).await.unwrap(), None);
-    let bootstrap = registrations.values().map(|found| found.endpoint().address()).collect();
-    let cluster = Cluster { bootstrap, client_id: "test".into(), timeout: LIMIT };
+    let bootstrap: Vec<_> = registrations.values().map(|found| found.endpoint().address()).collect();
+    let cluster = Cluster::new(bootstrap, Options::new("test", LIMIT));
     until("both brokers in the metadata", async || {
         let metadata = cluster.metadata(Topics::None).await.ok()?;
         (metadata.brokers.len() == 2 && metadata.controller == Some(controller)).then_some(())
@@ -128,13 +128,13 @@ async fn refusals(world: &World) {
 /// Only the other broker is known at first; asked itself, it says who it is not.
 async fn the_controller_is_found(world: &World) {
     let address = world.registrations[&(1 - world.controller)].endpoint().address();
-    let mut connection = Connection::connect(&address, "test", LIMIT).await.unwrap();
+    let mut connection = Connection::connect(&address, &Options::new("test", LIMIT)).await.unwrap();
     let error = connection.create_topic(&topic("t3", None, None), 2).await.unwrap_err();
     assert!(matches!(&error, CreateError::NotController { .. }), "{error}");
-    let cluster = Cluster { bootstrap: vec!["127.0.0.1:1".into(), address], ..world.cluster.clone() };
+    let cluster = world.cluster.at(["127.0.0.1:1".into(), address]);
     cluster.create_topic(&topic("t3", None, None)).await.unwrap();
 
-    let nobody = Cluster { bootstrap: vec!["127.0.0.1:1".into()], ..world.cluster.clone() };
+    let nobody = world.cluster.at(["127.0.0.1:1".into()]);
     let error = nobody.metadata(Topics::None).await.unwrap_err().to_string();
     assert!(error.starts_with("no broker answered: 127.0.0.1:1 can't be reached ("), "{error}");
 }
@@ -147,7 +147,8 @@ async fn topics_are_described(world: &World) {
     let state = serde_json::to_string(&orders.states[&1]).unwrap();
     assert!(state.starts_with(r#"{"controller_epoch":1,"isr":["#), "{state}");
 
-    let mut connection = Connection::connect(&world.cluster.bootstrap[0], "test", LIMIT).await.unwrap();
+    let mut connection =
+        Connection::connect(&world.cluster.bootstrap()[0], &Options::new("test", LIMIT)).await.unwrap();
     let configs = connection.describe_configs(&["orders.v1", "nowhere"], None).await.unwrap();
     assert_eq!(configs["orders.v1"].as_ref().unwrap()["min.insync.replicas"], "2");
     assert_eq!(configs["nowhere"].as_ref().unwrap_err().name, "UNKNOWN_TOPIC_OR_PARTITION");
@@ -190,9 +191,9 @@ async fn snapshots(world: &World) {
 /// A broker that hangs costs the limit and no more, and the next one is asked.
 async fn a_broker_that_hangs(world: &World, first: &Broker) {
     first.pause();
-    let hasty = Cluster { timeout: Duration::from_millis(300), ..world.cluster.clone() };
+    let hasty = Cluster::new(world.cluster.bootstrap(), Options::new("test", Duration::from_millis(300)));
     let metadata = hasty.metadata(Topics::None).await;
-    let alone = Cluster { bootstrap: vec![hasty.bootstrap[0].clone()], ..hasty }.metadata(Topics::None).await;
+    let alone = hasty.at([hasty.bootstrap()[0].clone()]).metadata(Topics::None).await;
     first.resume();
     assert!(metadata.unwrap().brokers.contains_key(&1));
     let error = alone.unwrap_err().to_string();
@@ -257,7 +258,7 @@ async fn questions_can_be_spawned() {
     send(zookeeper.registrations());
     send(zookeeper.topic("t"));
     send(zookeeper.delete_if_owner(CONTROLLER, Owner(1)));
-    let cluster = Cluster { bootstrap: vec![], client_id: "test".into(), timeout: LIMIT };
+    let cluster = Cluster::new([], Options::new("test", LIMIT));
     send(cluster.snapshot(0));
     send(cluster.create_topic(&topic("t", None, None)));
     assert_eq!(cluster.snapshot(0).await.unwrap_err().to_string(), "no broker answered: none is known");

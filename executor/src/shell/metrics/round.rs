@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use kafka::client::{Connection, Topics};
+use kafka::client::{Connection, Options, Topics};
 use nix::sys::statvfs::statvfs;
 use tokio::time::Instant;
 
@@ -42,7 +42,6 @@ pub(super) struct Round {
     resolve: Resolve,
     logs: Arc<syslog::Counters>,
     began: Instant,
-    rounds: u64,
     /// JVMs seen.
     starts: u64,
     /// With when it was first seen.
@@ -68,7 +67,6 @@ impl Round {
             resolve,
             logs,
             began: Instant::now(),
-            rounds: 0,
             starts: 0,
             jvm: None,
             counters: Counters::default(),
@@ -108,7 +106,6 @@ impl Round {
 
     /// Reads everything, tells the statsd server, and gives the picture.
     pub(super) async fn go(&mut self, facts: Facts, view: View) -> Picture {
-        self.rounds += 1;
         self.follow(&facts);
         self.checked(&view);
         let (mut gauges, mut notes) = (Gauges::default(), BTreeMap::new());
@@ -148,7 +145,6 @@ impl Round {
         self.tell(&gauges, &mut notes).await;
         Picture {
             identity: self.settings.identity.clone(),
-            rounds: self.rounds,
             gauges,
             counters: self.counters.clone(),
             checks: self.checks,
@@ -222,7 +218,8 @@ impl Round {
         if serves && !fresh {
             let ask = async {
                 let mut connection =
-                    Connection::connect(&self.settings.broker, CLIENT_ID, PARTITIONS_LIMIT).await?;
+                    Connection::connect(&self.settings.broker, &Options::new(CLIENT_ID, PARTITIONS_LIMIT))
+                        .await?;
                 connection.metadata(Topics::All).await
             };
             let found = ask.await.map(|metadata| Partitions::of(self.settings.identity.broker, &metadata));

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kafka::{cluster::Cluster, zookeeper::ZooKeeper};
+use kafka::{client::Options, cluster::Cluster, zookeeper::ZooKeeper};
 
 /// Limit of each request to a broker. With an unreachable one tried first, two fit into a request's deadline.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -11,17 +11,17 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 #[derive(Debug)]
 pub struct Real {
     pub(super) zookeeper: Arc<ZooKeeper>,
-    client_id: String,
+    cluster: Cluster,
 }
 
 impl Real {
     /// Kafka at `zookeeper` (with its chroot); brokers' logs show `client_id`.
     pub fn new(zookeeper: Arc<ZooKeeper>, client_id: impl Into<String>) -> Self {
-        Self { zookeeper, client_id: client_id.into() }
+        Self { zookeeper, cluster: Cluster::new([], Options::new(client_id, TIMEOUT)) }
     }
 
-    /// The brokers, to be reached by `bootstrap`.
+    /// The brokers, to be reached by `bootstrap`; all share their connections.
     pub(super) fn cluster(&self, bootstrap: Vec<String>) -> Cluster {
-        Cluster { bootstrap, client_id: self.client_id.clone(), timeout: TIMEOUT }
+        self.cluster.at(bootstrap)
     }
 }

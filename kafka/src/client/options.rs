@@ -1,0 +1,19 @@
+//! How to speak to brokers.
+
+use std::time::Duration;
+
+/// What all connections of a program have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Shows in brokers' logs and quotas.
+    pub client_id: String,
+    /// Limit of connecting, negotiation included, and of each request.
+    pub timeout: Duration,
+}
+
+impl Options {
+    /// A program called `client_id`, that waits `timeout` for each answer.
+    pub fn new(client_id: impl Into<String>, timeout: Duration) -> Self {
+        Self { client_id: client_id.into(), timeout }
+    }
+}

@@ -1,0 +1,88 @@
+//! Creating a topic, whatever happens between request and answer.
+
+use super::{AskError, Cluster, ControllerError, NoBroker, PATIENCE};
+use crate::{
+    client::{CreateError, Created, Metadata, Topics},
+    retry::Retry,
+    topic::NewTopic,
+};
+
+/// Why a topic was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateTopicError {
+    /// None of the brokers answered.
+    #[error(transparent)]
+    NoBroker(#[from] NoBroker),
+    /// Kafka's answer.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+}
+
+impl From<AskError> for CreateTopicError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::NoBroker(error) => Self::NoBroker(error),
+            AskError::Call(error) => Self::Create(error.into()),
+        }
+    }
+}
+
+impl From<ControllerError> for CreateTopicError {
+    fn from(error: ControllerError) -> Self {
+        Self::Create(match error {
+            ControllerError::None => CreateError::NoController,
+            ControllerError::Call(error) => error.into(),
+        })
+    }
+}
+
+impl Cluster {
+    /// Creates a topic at the controller, and asks again where that may help: when the controller moved, or is being
+    /// elected. An answer that was lost is made up for by looking: a topic that was not there when we began, and then
+    /// is, as it was asked for, was created.
+    ///
+    /// # Errors
+    /// Kafka's refusal by kind (an existing topic: [`CreateError::AlreadyExists`], D48), or no answer of use; what is
+    /// left after [`CreateError::is_uncertain`] may have been created all the same.
+    pub async fn create_topic(&self, topic: &NewTopic) -> Result<Created, CreateTopicError> {
+        let (mut retry, mut began) = (Retry::new(PATIENCE), false);
+        loop {
+            let error = match self.create_once(topic, began).await {
+                Err(CreateTopicError::Create(error)) if error.is_passing() => error,
+                result => return result,
+            };
+            began |= error.is_uncertain();
+            if !retry.again().await {
+                return Err(error.into());
+            }
+            tracing::warn!(%error, topic = %topic.name, "creating a topic is tried again");
+        }
+    }
+
+    /// `began`: an earlier request of ours may have created it.
+    async fn create_once(&self, topic: &NewTopic, began: bool) -> Result<Created, CreateTopicError> {
+        let metadata = self.metadata(Topics::All).await?;
+        if began && let Some(created) = found(topic, &metadata) {
+            return Ok(created);
+        }
+        let with = topic.name.collisions(metadata.topics.keys().map(String::as_str));
+        if !with.is_empty() {
+            return Err(CreateError::Collides { topic: topic.name.clone(), with }.into());
+        }
+        if metadata.topics.contains_key(topic.name.as_str()) {
+            return Err(CreateError::AlreadyExists { topic: topic.name.clone() }.into());
+        }
+        let mut connection = self.controller(&metadata).await?;
+        Ok(connection.create_topic(topic, metadata.brokers.len()).await?)
+    }
+}
+
+/// The topic, if it is there as it was asked for.
+fn found(asked: &NewTopic, metadata: &Metadata) -> Option<Created> {
+    let topic = metadata.topics.get(asked.name.as_str()).filter(|topic| topic.error.is_none())?;
+    let partitions = u32::try_from(topic.partitions.len()).ok()?;
+    let replication = u16::try_from(topic.partitions.values().next()?.replicas.len()).ok()?;
+    let as_asked = asked.partitions.is_none_or(|count| count == partitions)
+        && asked.replication.is_none_or(|count| count == replication);
+    as_asked.then(|| Created { name: asked.name.clone(), partitions, replication })
+}
