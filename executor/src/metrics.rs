@@ -145,6 +145,8 @@ pub struct Timed {
 pub struct Picture {
     /// Whose it is.
     pub identity: Identity,
+    /// How often everything was read, this time included.
+    pub rounds: u64,
     /// States.
     pub gauges: Gauges,
     /// Counters, since this executor began.
@@ -205,6 +207,7 @@ impl Picture {
         json!({
             "service": self.identity.service,
             "broker": self.identity.broker,
+            "rounds": self.rounds,
             "age_seconds": age.as_secs_f64(),
             "metrics": metrics,
             "notes": self.notes,
@@ -228,6 +231,7 @@ mod tests {
                 broker: 3,
                 tags: StatsdTags::None,
             },
+            rounds: 7,
             gauges: Gauges::default(),
             counters: Counters::default(),
             checks: Timed { count: 2, sum_ms: 3.5 },
@@ -264,6 +268,7 @@ mod tests {
               "notes": {
                 "perfdata": "the JVM runs with -XX:-UsePerfData"
               },
+              "rounds": 7,
               "service": "kafka-1"
             }"#]]
         .assert_eq(&format!("{:#}", picture().json(Duration::from_millis(1500))));

@@ -42,6 +42,7 @@ pub(super) struct Round {
     resolve: Resolve,
     logs: Arc<syslog::Counters>,
     began: Instant,
+    rounds: u64,
     /// JVMs seen.
     starts: u64,
     /// With when it was first seen.
@@ -67,6 +68,7 @@ impl Round {
             resolve,
             logs,
             began: Instant::now(),
+            rounds: 0,
             starts: 0,
             jvm: None,
             counters: Counters::default(),
@@ -106,6 +108,7 @@ impl Round {
 
     /// Reads everything, tells the statsd server, and gives the picture.
     pub(super) async fn go(&mut self, facts: Facts, view: View) -> Picture {
+        self.rounds += 1;
         self.follow(&facts);
         self.checked(&view);
         let (mut gauges, mut notes) = (Gauges::default(), BTreeMap::new());
@@ -145,6 +148,7 @@ impl Round {
         self.tell(&gauges, &mut notes).await;
         Picture {
             identity: self.settings.identity.clone(),
+            rounds: self.rounds,
             gauges,
             counters: self.counters.clone(),
             checks: self.checks,
