@@ -17,6 +17,7 @@ mod logs;
 mod metrics;
 mod misbehave;
 mod restart;
+mod rsyslog;
 mod zookeeper;
 
 use std::time::{Duration, Instant};
