@@ -9,7 +9,7 @@ use std::{
 };
 
 use api::launch::{Logs, Syslog, SyslogFormat};
-use kafka::{cluster::Cluster, topic::NewTopic};
+use kafka::{client::Options, cluster::Cluster, topic::NewTopic};
 use mesos::v1::TaskState;
 use serde_json::Value;
 
@@ -143,11 +143,8 @@ async fn every_line_of_a_real_broker_reaches_a_real_rsyslogd() {
 
     // The broker goes on while nobody is there.
     server.kill();
-    let cluster = Cluster {
-        bootstrap: vec![format!("127.0.0.1:{}", contract.port)],
-        client_id: "test".to_owned(),
-        timeout: Duration::from_secs(10),
-    };
+    let cluster =
+        Cluster::new([format!("127.0.0.1:{}", contract.port)], Options::new("test", Duration::from_secs(10)));
     for name in ["orders", "parcels"] {
         cluster.create_topic(&NewTopic::new(name.parse().unwrap())).await.unwrap();
     }
