@@ -27,15 +27,19 @@ pub use self::{
     configs::TopicConfigs,
     error::Error,
     metadata::{Metadata, TopicMetadata, Topics},
+    offsets::{At, Offsets},
     options::Options,
     topics::{CreateError, Created},
 };
 use crate::{decode::decode, error::KafkaError, frame};
 
 mod call;
+mod change;
 mod configs;
 mod error;
+mod lines;
 mod metadata;
+mod offsets;
 mod options;
 pub mod records;
 mod topics;
@@ -199,6 +203,12 @@ impl Connection {
             call: C::NAME,
             source,
         })
+    }
+
+    /// How long a broker may work at a change, in milliseconds: a little less than we wait, so that its own words
+    /// reach the user.
+    fn patience(&self) -> i32 {
+        i32::try_from(self.timeout.as_millis() * 9 / 10).unwrap_or(i32::MAX)
     }
 
     fn codec(&self, call: &'static str, version: i16, source: impl Into<BoxedError>) -> Error {

@@ -9,14 +9,18 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    client::{Error, Metadata, Options, Topics},
+    client::{Error, Metadata, Options, TopicMetadata, Topics},
     pool::{Lent, Pool},
     snapshot::{Snapshot, Topic},
+    topic::TopicName,
 };
 
-pub use self::create::CreateTopicError;
+pub use self::{change::ChangeError, create::CreateTopicError, offsets::OffsetsError};
 
+mod change;
 mod create;
+mod offsets;
+mod report;
 
 /// Within which a question is asked again where that may help. An election of a controller takes some seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -78,6 +82,11 @@ impl Cluster {
         Self { bootstrap: bootstrap.into(), pool: Arc::clone(&self.pool) }
     }
 
+    /// The limit of one request.
+    pub(crate) fn limit(&self) -> Duration {
+        self.pool.options().timeout
+    }
+
     /// Brokers to begin with.
     pub fn bootstrap(&self) -> &[String] {
         &self.bootstrap
@@ -91,21 +100,30 @@ impl Cluster {
         Ok(self.any().await?.metadata(topics).await?)
     }
 
+    /// One topic as the first broker that answers knows it. One that it does not know is asked for at the controller's
+    /// too: a topic just created is there first.
+    ///
+    /// # Errors
+    /// None answers, or not this.
+    pub async fn metadata_of(&self, topic: &TopicName) -> Result<Metadata, AskError> {
+        let topics = Topics::Named(std::slice::from_ref(topic));
+        let metadata = self.metadata(topics).await?;
+        if metadata.topics.get(topic.as_str()).is_some_and(TopicMetadata::exists) {
+            return Ok(metadata);
+        }
+        match self.controller(&metadata).await {
+            Ok(mut controller) => Ok(controller.metadata(topics).await?),
+            Err(_) => Ok(metadata),
+        }
+    }
+
     /// The whole cluster as its controller's broker has it; `now` in milliseconds since 1970. Where there is no
     /// controller, or it does not answer, another broker's word is taken.
     ///
     /// # Errors
     /// None answers, or not this.
     pub async fn snapshot(&self, now: u64) -> Result<Snapshot, AskError> {
-        let mut connection = self.any().await?;
-        let brokers = connection.metadata(Topics::None).await?;
-        let controller = brokers.controller.and_then(|id| brokers.brokers.get(&id));
-        if let Some(address) = controller.filter(|address| *address != connection.address()) {
-            match self.connect(address).await {
-                Ok(better) => connection = better,
-                Err(error) => tracing::debug!(%error, "the controller's broker is not asked"),
-            }
-        }
+        let mut connection = self.best().await?;
         let metadata = connection.metadata(Topics::All).await?;
         let names: Vec<&str> = metadata.topics.keys().map(String::as_str).collect();
         let mut min_isr = connection.min_insync_replicas(&names).await?;
@@ -120,6 +138,20 @@ impl Cluster {
             topics: topics.collect(),
             brokers: metadata.brokers,
         })
+    }
+
+    /// The controller's broker, or another where there is no controller or it does not answer.
+    async fn best(&self) -> Result<Lent<'_>, AskError> {
+        let mut connection = self.any().await?;
+        let brokers = connection.metadata(Topics::None).await?;
+        let controller = brokers.controller.and_then(|id| brokers.brokers.get(&id));
+        if let Some(address) = controller.filter(|address| *address != connection.address()) {
+            match self.connect(address).await {
+                Ok(better) => connection = better,
+                Err(error) => tracing::debug!(%error, "the controller's broker is not asked"),
+            }
+        }
+        Ok(connection)
     }
 
     /// Whichever broker answers.

@@ -5,6 +5,7 @@
 //! - [`decode`]: an answer's bytes → its message, with no more memory than they can fill;
 //! - [`topic`]: which names Kafka takes, and what a new topic needs;
 //! - [`registration`], [`partition`]: what brokers and controller write into ZooKeeper;
+//! - [`report`]: partitions as Kafka's own tool prints them;
 //! - [`snapshot`]: the cluster at one moment;
 //! - [`availability`]: may a broker be stopped without taking a partition below `min.insync.replicas` (D26).
 //!
@@ -27,6 +28,7 @@ pub mod frame;
 pub mod partition;
 pub mod pool;
 pub mod registration;
+pub mod report;
 mod retry;
 pub mod snapshot;
 pub mod topic;

@@ -54,6 +54,10 @@ impl Pool {
         Self { options, state: Mutex::default() }
     }
 
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// A connection to the broker at `address`: an idle one, or a new one.
     pub(crate) async fn connect(&self, address: &str) -> Result<Lent<'_>, Error> {
         while let Some(mut connection) = self.take(address) {

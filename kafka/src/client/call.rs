@@ -3,9 +3,11 @@
 use bytes::Bytes;
 use kafka_protocol::{
     messages::{
-        ApiKey, ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse,
-        DescribeConfigsRequest, DescribeConfigsResponse, FetchRequest, FetchResponse, MetadataRequest,
-        MetadataResponse, ProduceRequest, ProduceResponse,
+        ApiKey, ApiVersionsRequest, ApiVersionsResponse, CreatePartitionsRequest, CreatePartitionsResponse,
+        CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+        DescribeConfigsRequest, DescribeConfigsResponse, DescribeTopicPartitionsRequest,
+        DescribeTopicPartitionsResponse, FetchRequest, FetchResponse, ListOffsetsRequest,
+        ListOffsetsResponse, MetadataRequest, MetadataResponse, ProduceRequest, ProduceResponse,
     },
     protocol::{Decodable, Encodable, HeaderVersion},
 };
@@ -70,6 +72,34 @@ impl Call for FetchRequest {
     type Response = FetchResponse;
 }
 
+impl Call for DeleteTopicsRequest {
+    const KEY: i16 = ApiKey::DeleteTopics as i16;
+    const NAME: &'static str = "DeleteTopics";
+    const VERSIONS: (i16, i16) = (1, 6);
+    type Response = DeleteTopicsResponse;
+}
+
+impl Call for CreatePartitionsRequest {
+    const KEY: i16 = ApiKey::CreatePartitions as i16;
+    const NAME: &'static str = "CreatePartitions";
+    const VERSIONS: (i16, i16) = (0, 3);
+    type Response = CreatePartitionsResponse;
+}
+
+impl Call for ListOffsetsRequest {
+    const KEY: i16 = ApiKey::ListOffsets as i16;
+    const NAME: &'static str = "ListOffsets";
+    const VERSIONS: (i16, i16) = (1, 9);
+    type Response = ListOffsetsResponse;
+}
+
+impl Call for DescribeTopicPartitionsRequest {
+    const KEY: i16 = ApiKey::DescribeTopicPartitions as i16;
+    const NAME: &'static str = "DescribeTopicPartitions";
+    const VERSIONS: (i16, i16) = (0, 0);
+    type Response = DescribeTopicPartitionsResponse;
+}
+
 /// Name, versions and decoder of an answer.
 pub(crate) type Answer = (&'static str, (i16, i16), fn(&Bytes, i16));
 
@@ -81,6 +111,10 @@ pub(crate) const ANSWERS: &[Answer] = &[
     answer::<DescribeConfigsRequest>(),
     answer::<ProduceRequest>(),
     answer::<FetchRequest>(),
+    answer::<DeleteTopicsRequest>(),
+    answer::<CreatePartitionsRequest>(),
+    answer::<ListOffsetsRequest>(),
+    answer::<DescribeTopicPartitionsRequest>(),
 ];
 
 const fn answer<C: Call>() -> Answer {

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kafka_protocol::messages::{
-    MetadataRequest, metadata_request::MetadataRequestTopic, metadata_response::MetadataResponseTopic,
+use kafka_protocol::{
+    ResponseError,
+    messages::{
+        MetadataRequest, metadata_request::MetadataRequestTopic, metadata_response::MetadataResponseTopic,
+    },
 };
 
 use super::{Connection, Error};
@@ -42,6 +45,13 @@ pub struct TopicMetadata {
     pub internal: bool,
     /// Its partitions. One without a leader is listed too.
     pub partitions: BTreeMap<u32, Partition>,
+}
+
+impl TopicMetadata {
+    /// Whether the broker knows it.
+    pub fn exists(&self) -> bool {
+        !self.error.as_ref().is_some_and(|error| error.is(ResponseError::UnknownTopicOrPartition))
+    }
 }
 
 impl Connection {
@@ -98,6 +108,6 @@ fn known(topic: &MetadataResponseTopic) -> TopicMetadata {
 }
 
 /// Kafka writes −1 for nobody.
-fn id(number: i32) -> Option<u32> {
+pub(super) fn id(number: i32) -> Option<u32> {
     u32::try_from(number).ok()
 }

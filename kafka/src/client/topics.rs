@@ -129,9 +129,7 @@ impl Connection {
             .with_num_partitions(partitions.cast_signed())
             .with_replication_factor(wire_replication)
             .with_configs(configs.collect());
-        // The controller gives up a little before we do, so that its own words reach the user.
-        let patience = i32::try_from(self.timeout.as_millis() * 9 / 10).unwrap_or(i32::MAX);
-        let request = CreateTopicsRequest::default().with_topics(vec![wire]).with_timeout_ms(patience);
+        let request = CreateTopicsRequest::default().with_topics(vec![wire]).with_timeout_ms(self.patience());
         let response = self.call(|_| request).await?;
         let result = response.topics.first();
         let error =
@@ -171,5 +169,9 @@ impl Connection {
 }
 
 pub(super) fn wire_name(name: &TopicName) -> messages::TopicName {
-    messages::TopicName(StrBytes::from_string(name.as_str().to_owned()))
+    wire_text(name.as_str())
+}
+
+pub(super) fn wire_text(name: &str) -> messages::TopicName {
+    messages::TopicName(StrBytes::from_string(name.to_owned()))
 }

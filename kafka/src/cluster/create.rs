@@ -49,6 +49,8 @@ impl Cluster {
         loop {
             let error = match self.create_once(topic, began).await {
                 Err(CreateTopicError::Create(error)) if error.is_passing() => error,
+                // By our own lost request, of which the broker asked for the metadata has not heard yet.
+                Err(CreateTopicError::Create(error @ CreateError::AlreadyExists { .. })) if began => error,
                 result => return result,
             };
             began |= error.is_uncertain();

@@ -1,0 +1,136 @@
+//! Offsets of a topic's partitions, each from its leader.
+
+use std::collections::BTreeMap;
+
+use super::{AskError, Cluster, NoBroker, PATIENCE};
+use crate::{
+    client::{At, Error, Offsets},
+    error::KafkaError,
+    retry::Retry,
+    topic::TopicName,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+/// Brokers asked at the same time.
+const AT_ONCE: usize = 16;
+
+/// Why offsets are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum OffsetsError {
+    /// None of the brokers answered.
+    #[error(transparent)]
+    NoBroker(#[from] NoBroker),
+    /// A leader, or whoever was asked for the leaders, gave no answer of use.
+    #[error(transparent)]
+    Call(#[from] Error),
+    /// There is no such topic.
+    #[error("topic \"{topic}\" does not exist")]
+    NotFound {
+        /// Its name.
+        topic: TopicName,
+    },
+    /// Nobody leads these partitions, so nobody knows.
+    #[error("topic \"{topic}\" has partitions without a leader: {}", listed(.partitions))]
+    NoLeader {
+        /// The topic.
+        topic: TopicName,
+        /// The partitions.
+        partitions: Vec<u32>,
+    },
+    /// A leader refused.
+    #[error("partition {partition} of topic \"{topic}\": {source}")]
+    Refused {
+        /// The topic.
+        topic: TopicName,
+        /// The partition.
+        partition: u32,
+        /// Kafka's reason.
+        source: KafkaError,
+    },
+}
+
+fn listed(partitions: &[u32]) -> String {
+    partitions.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl From<AskError> for OffsetsError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::NoBroker(error) => Self::NoBroker(error),
+            AskError::Call(error) => Self::Call(error),
+        }
+    }
+}
+
+impl OffsetsError {
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::NoBroker(_) | Self::NoLeader { .. } => true,
+            Self::Call(error) => error.is_passing(),
+            Self::Refused { source, .. } => source.retriable,
+            Self::NotFound { .. } => false,
+        }
+    }
+}
+
+impl Cluster {
+    /// The offset in every partition of a topic (S-105), `None` where no record is that new. Asked again while leaders
+    /// move, so all of them are told or none.
+    ///
+    /// # Errors
+    /// See [`OffsetsError`].
+    pub async fn offsets(
+        &self,
+        topic: &TopicName,
+        at: At,
+    ) -> Result<BTreeMap<u32, Option<u64>>, OffsetsError> {
+        let mut retry = Retry::new(PATIENCE);
+        loop {
+            match self.offsets_once(topic, at).await {
+                Err(error) if error.is_passing() && retry.again().await => {
+                    tracing::debug!(%error, %topic, "offsets are asked for again");
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn offsets_once(
+        &self,
+        topic: &TopicName,
+        at: At,
+    ) -> Result<BTreeMap<u32, Option<u64>>, OffsetsError> {
+        let metadata = self.metadata_of(topic).await?;
+        let known = metadata.topics.get(topic.as_str()).filter(|known| known.exists());
+        let known = known.ok_or_else(|| OffsetsError::NotFound { topic: topic.clone() })?;
+        let (mut leaders, mut without) = (BTreeMap::<&String, Vec<u32>>::new(), Vec::new());
+        for (number, partition) in &known.partitions {
+            match partition.leader.and_then(|leader| metadata.brokers.get(&leader)) {
+                Some(address) => leaders.entry(address).or_default().push(*number),
+                None => without.push(*number),
+            }
+        }
+        if !without.is_empty() {
+            return Err(OffsetsError::NoLeader { topic: topic.clone(), partitions: without });
+        }
+        let answers = stream::iter(leaders)
+            .map(|(address, partitions)| self.led(address, topic, partitions, at))
+            .buffer_unordered(AT_ONCE);
+        let answers: Vec<Offsets> = answers.try_collect().await?;
+        let each = answers.into_iter().flatten().map(|(partition, offset)| {
+            let refused = |source| OffsetsError::Refused { topic: topic.clone(), partition, source };
+            offset.map(|offset| (partition, offset)).map_err(refused)
+        });
+        each.collect()
+    }
+
+    async fn led(
+        &self,
+        address: &str,
+        topic: &TopicName,
+        partitions: Vec<u32>,
+        at: At,
+    ) -> Result<Offsets, Error> {
+        self.connect(address).await?.list_offsets(topic, &partitions, at).await
+    }
+}
