@@ -1,7 +1,7 @@
 //! A topic's life on a cluster of each kind, by our calls: made, grown, written to, reported, deleted.
 
 use kafka::{
-    client::{At, Connection, Options},
+    client::{At, Options},
     cluster::{ChangeError, Cluster, OffsetsError},
     report::Report,
     topic::{NewTopic, TopicName},
@@ -38,12 +38,15 @@ async fn a_topics_life() {
             assert!(error.message.as_ref().is_some_and(|words| words.contains(reason)), "{kind}: {error}");
         }
 
-        let metadata = cluster.metadata_of(&name).await.unwrap();
-        let leader = metadata.topics["orders"].partitions[&1].leader.unwrap();
-        let mut connection =
-            Connection::connect(&metadata.brokers[&leader], &Options::new("test", LIMIT)).await.unwrap();
         for time in [1000, 2000, 3000] {
-            connection.produce(&name, 1, "x".into(), time).await.unwrap();
+            // A leader may take a moment to learn that it is one.
+            until("a record to be taken", async || {
+                let metadata = cluster.metadata_of(&name).await.ok()?;
+                let leader = metadata.topics["orders"].partitions.get(&1)?.leader?;
+                let address = metadata.brokers.get(&leader)?;
+                cluster.connect(address).await.ok()?.produce(&name, 1, "x".into(), time).await.ok()
+            })
+            .await;
         }
         // What its replicas do not have yet is not counted.
         until("the end to be told", async || {
