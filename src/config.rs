@@ -3,6 +3,7 @@
 //! Decides what is valid and what a change costs. Does not decide when a change is rolled out (`plan`), and reads no
 //! environment: variables come in as an argument.
 
+mod access;
 mod change;
 mod cpus;
 mod error;
@@ -18,6 +19,7 @@ mod variable;
 
 use std::collections::BTreeMap;
 
+pub use access::{Access, JwtAlgorithm, JwtFile, TlsFiles};
 pub use change::{Change, Cost, FieldChange, diff};
 pub use cpus::{Cpus, InvalidCpus};
 pub use error::{Errors, ValidationError};
@@ -27,7 +29,6 @@ pub use service::{
     Placement, Recovery, Service, StatsdTags, SyslogFormat,
 };
 pub use syslog::Syslog;
-use variable::LATER;
 pub use variable::{Fallback, OnChange, VARIABLES, Variable, variables_help};
 
 /// Everything the scheduler is told when it starts.
@@ -55,11 +56,11 @@ impl Settings {
         let service = validate::service(&mut reader, env);
         let mut warnings = suspect::warnings(env);
         warnings.extend(validate::without_effect(&reader, &service));
-        for (name, why) in LATER {
-            if env.get(*name).is_some_and(|value| !value.is_empty()) {
-                reader.error(name, format!("is not supported by this version ({why}): remove it"));
-            }
-        }
+        warnings.extend(
+            process
+                .as_ref()
+                .and_then(|process| access::warnings(&process.access, process.listen_address.is_loopback())),
+        );
         let mut errors = reader.errors;
         // Stable: mistakes of one variable keep the order in which they were found.
         errors.sort_by_key(|error| {

@@ -39,6 +39,10 @@ fn main() -> ExitCode {
         }
     };
     if args.check {
+        if let Err(errors) = shell::http::Access::open(&settings) {
+            eprintln!("{errors}");
+            return Exit::Configuration.into();
+        }
         settings.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
         println!("the configuration is valid");
         return Exit::Stopped.into();

@@ -125,15 +125,21 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Fail
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
+    let access = Arc::new(http::Access::open(&settings).map_err(Failure::Access)?);
     match settings.process.state.clone() {
         StateUri::File(path) => {
             let store = FileStore::open(&path).map_err(Failure::State)?;
-            run_on(store, settings, stop).await
+            run_on(store, settings, access, stop).await
         }
     }
 }
 
-async fn run_on<S: Store>(mut store: S, settings: Settings, stop: CancellationToken) -> Result<(), Failure> {
+async fn run_on<S: Store>(
+    mut store: S,
+    settings: Settings,
+    access: Arc<http::Access>,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     let Settings { process, service, .. } = settings;
     // Bound before anything is read or sent, so that a second scheduler on the same addresses changes nothing.
     let api = bind("PORT1", &process, process.api_port).await?;
@@ -157,7 +163,7 @@ async fn run_on<S: Store>(mut store: S, settings: Settings, stop: CancellationTo
         ZooKeeper::new(&view.connection.zookeeper, ZOOKEEPER_SESSION).map_err(Failure::ZooKeeper)?;
     let kafka = http::Kafka::new(http::Real::new(Arc::new(zookeeper), framework.name.clone()));
     let (view, shown) = watch::channel(view);
-    let app = http::App::new(shown, kafka, inputs.clone(), clock);
+    let app = http::App::new(shown, kafka, inputs.clone(), clock).guarded_by(access.clone());
     let files = ::mesos::files::Files::new(process.masters.clone(), sandbox::QUESTION)
         .map_err(Failure::MesosClient)?;
     let subscription =
@@ -174,6 +180,7 @@ async fn run_on<S: Store>(mut store: S, settings: Settings, stop: CancellationTo
     tasks.spawn(named("ticker", tick(inputs.clone(), parts.clone())));
     tasks.spawn(named("Kafka poller", kafka::poll(asked, inputs.clone(), clock, parts.clone())));
     tasks.spawn(named("sandbox reader", sandbox::read(wanted, files, inputs.clone(), parts.clone())));
+    tasks.spawn(named("files of the API", watch(access, parts.clone())));
     tasks.spawn(named("subscription", subscription.run(subscribed.clone())));
     tasks.spawn(named("REST API", api.serve(http::api(app.clone()), parts.clone())));
     if let Some(admin) = admin {
@@ -210,6 +217,11 @@ async fn tick(inputs: mpsc::Sender<Input>, stop: CancellationToken) {
             return;
         }
     }
+}
+
+/// Looks after what guards the API.
+async fn watch(access: Arc<http::Access>, stop: CancellationToken) {
+    access.watch(stop).await;
 }
 
 async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {

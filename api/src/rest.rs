@@ -7,6 +7,7 @@
 
 pub mod broker;
 pub mod connection;
+pub mod door;
 pub mod error;
 pub mod health;
 pub mod incident;
@@ -18,6 +19,7 @@ pub mod topic;
 
 pub use broker::{Agent, Broker, BrokerHealth, BrokerList, TaskState};
 pub use connection::Connection;
+pub use door::{Door, NotTakenOver, Refused};
 pub use error::{ErrorBody, ErrorCode};
 pub use health::{Check, CheckName, Health};
 pub use incident::IncidentList;

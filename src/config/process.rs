@@ -8,7 +8,7 @@ use std::{
 
 use mesos::scheduler::{Masters, MastersError};
 
-use super::{Syslog, read::Reader, redact, syslog};
+use super::{Access, Syslog, access, read::Reader, redact, syslog};
 
 /// What this process is told, beside the service's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Process {
     pub admin_port: Option<u16>,
     /// Where others reach us (`HOST`); see [`Process::host_or`].
     pub host: Option<String>,
+    /// Who may use the REST API, and over what (D39).
+    pub access: Access,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged, in `tracing`'s filter syntax.
@@ -89,6 +91,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Process> {
         api_port,
         admin_port,
         host: reader.given("HOST").map(str::to_owned),
+        access: access::read(reader),
         log_format: reader.word("LOG_FORMAT", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
         log_level: log_level(reader),
         syslog: syslog::scheduler(reader),

@@ -2,10 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use super::{LATER, VARIABLES, overrides};
+use super::{VARIABLES, overrides};
 
 /// Beginnings that only our settings have. (`MESOS_`, `KAFKA_` and `PORT` belong to others too.)
-const OURS: [&str; 6] = ["BROKER_", "FRAMEWORK_", "SCHEDULER_", "KAFKA_SCHEDULER_", "RECOVERY_", "ROLLOUT_"];
+const OURS: [&str; 9] = [
+    "API_JWT_",
+    "API_TLS_",
+    "API_TOKEN",
+    "BROKER_",
+    "FRAMEWORK_",
+    "SCHEDULER_",
+    "KAFKA_SCHEDULER_",
+    "RECOVERY_",
+    "ROLLOUT_",
+];
 
 /// A warning for each name of `env` that is probably a mistake: it would otherwise be ignored in silence.
 pub(super) fn warnings(env: &BTreeMap<String, String>) -> Vec<String> {
@@ -13,9 +23,7 @@ pub(super) fn warnings(env: &BTreeMap<String, String>) -> Vec<String> {
 }
 
 fn is_known(name: &str) -> bool {
-    name.starts_with(overrides::PREFIX)
-        || VARIABLES.iter().any(|v| v.name == name)
-        || LATER.iter().any(|(later, _)| *later == name)
+    name.starts_with(overrides::PREFIX) || VARIABLES.iter().any(|v| v.name == name)
 }
 
 fn warning(name: &str) -> Option<String> {

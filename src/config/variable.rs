@@ -127,6 +127,16 @@ pub const VARIABLES: &[Variable] = &[
         "D22", "Port that serves /admin/* alone, for Marathon's health check."),
     process("HOST", "host name or IP address", From("LISTEN_ADDRESS, or else this machine's name"),
         "D35", "Where others reach the REST API: the web address given to Mesos. Marathon sets it."),
+    process("API_TOKENS_FILE", "absolute path", Unset,
+        "D39", "File of those who may use the REST API: name, role and hash of a token on each line. With neither it nor API_JWT_KEY_FILE, everybody may."),
+    process("API_JWT_KEY_FILE", "absolute path", Unset,
+        "D39", "Key that JSON Web Tokens are verified with: a public RSA key in PEM, or a secret of 32 bytes or more."),
+    process("API_JWT_ALGORITHM", "HS256 or RS256", Unset,
+        "D39", "The only algorithm that key is used with; goes with API_JWT_KEY_FILE."),
+    process("API_TLS_CERT_FILE", "absolute path", Unset,
+        "D39", "Certificates of the REST API in PEM, its own first. With it PORT1 speaks HTTPS alone; PORT0 stays plain."),
+    process("API_TLS_KEY_FILE", "absolute path", Unset,
+        "D39", "Private key of that certificate in PEM; goes with API_TLS_CERT_FILE."),
     process("LOG_FORMAT", "text or json", Is("text"),
         "", "How the log is written."),
     process("LOG_LEVEL", "level, or target=level separated by commas", Is("info"),
@@ -256,15 +266,6 @@ pub const VARIABLES: &[Variable] = &[
          supported by this version."),
     stored("ROLLOUT_WAIT_FOR_ISR", "true or false", Is("true"), Scheduler, |s| s.rollout_wait_for_isr.to_string(),
         "D18", "Whether a step is complete only when its broker's partitions are in sync again."),
-];
-
-/// Settings of the contract that this version does not support; setting one is an error rather than a silent no.
-pub(super) const LATER: &[(&str, &str)] = &[
-    ("API_TOKENS_FILE", "the REST API has no authentication yet"),
-    ("API_JWT_KEY_FILE", "the REST API has no authentication yet"),
-    ("API_JWT_ALGORITHM", "the REST API has no authentication yet"),
-    ("API_TLS_CERT_FILE", "the REST API speaks plain HTTP only"),
-    ("API_TLS_KEY_FILE", "the REST API speaks plain HTTP only"),
 ];
 
 /// The whole table as text, for `--variables` and `--help`.

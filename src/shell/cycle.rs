@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Clock, Exit, Failpoint, Input, Store, http::BindError, mesos::Calls, store::StoreError};
 use crate::{
     KafkaQuestion, Scheduler,
+    config::Errors,
     event::{Effects, Event, Reply, Ticket, Timestamp},
     fetch::Fetch,
     record::RestoreError,
@@ -28,6 +29,9 @@ pub enum Failure {
     /// Signals cannot be listened for.
     #[error("cannot listen for signals")]
     Signals(#[source] std::io::Error),
+    /// What guards the REST API cannot be read.
+    #[error("cannot guard the REST API")]
+    Access(#[source] Errors),
     /// An address of the REST API cannot be bound.
     #[error("cannot serve the REST API: free the address, or set {variable} or LISTEN_ADDRESS")]
     Listen {
@@ -70,7 +74,7 @@ impl Failure {
             Failure::State(_) | Failure::Restore(_) => Exit::State,
             Failure::Commit(_) => Exit::Commit,
             Failure::Refused(_) => Exit::Refused,
-            Failure::ZooKeeper(_) => Exit::Configuration,
+            Failure::Access(_) | Failure::ZooKeeper(_) => Exit::Configuration,
             Failure::Signals(_) | Failure::MesosClient(_) | Failure::Ended(_) | Failure::Panicked(_) => {
                 Exit::Internal
             }

@@ -1,9 +1,9 @@
 //! The REST API: verifies, converts, answers; it decides nothing.
 //!
 //! ```text
-//!  connection ─► server (limits) ─► guard (request id, deadline, panics, error bodies) ─► route ─┬► the last View
-//!                                                                                                ├► command ─► the loop
-//!                                                                                                └► topic ─► Kafka
+//!  connection ─► server (limits) ─► guard (request id, gate, deadline, panics, error bodies, audit) ─► route ─┬► the last View
+//!                                                                                                             ├► command ─► the loop
+//!                                                                                                             └► topic ─► Kafka
 //! ```
 //!
 //! Reads see the last published [`View`] and never enter the scheduler's loop; what an operator asks for does, and is
@@ -24,28 +24,32 @@ use tokio::sync::{mpsc, oneshot, watch};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::ask::Slots;
-
 use super::{Clock, Input};
 use crate::{
     event::{Command, Reply},
     view::View,
 };
 
+mod access;
 mod ask;
+mod audit;
 mod broker;
 mod cluster;
 mod connection;
 mod debug;
 mod document;
 mod error;
+pub mod gate;
 mod guard;
 mod health;
 mod plan;
 mod query;
+mod reload;
 mod server;
 mod topic;
 
 pub use self::{
+    access::Access,
     cluster::{Kafka, Real},
     error::ApiError,
     server::{BindError, Listener, bind},
@@ -61,6 +65,7 @@ pub struct App {
     /// To the loop.
     commands: mpsc::Sender<Input>,
     clock: Clock,
+    access: Arc<Access>,
 }
 
 impl App {
@@ -72,7 +77,12 @@ impl App {
         commands: mpsc::Sender<Input>,
         clock: Clock,
     ) -> Self {
-        Self { view, kafka, slots: Slots::new(), commands, clock }
+        Self { view, kafka, slots: Slots::new(), commands, clock, access: Arc::default() }
+    }
+
+    /// The same, for those alone whom `access` lets in.
+    pub(crate) fn guarded_by(self, access: Arc<Access>) -> Self {
+        Self { access, ..self }
     }
 
     /// What the scheduler answers, once what it decided is stored.
@@ -120,6 +130,7 @@ fn every_route() -> OpenApiRouter<App> {
         .routes(routes!(topic::list, topic::create))
         .routes(routes!(topic::describe))
         .routes(routes!(debug::offers))
+        .routes(routes!(debug::door))
         .routes(routes!(document::show))
         .merge(admin_routes())
 }
@@ -135,7 +146,7 @@ fn finish(routes: OpenApiRouter<App>, app: App) -> Router {
         .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
             ApiError::no_method(&method, uri.path())
         })
-        .layer(middleware::from_fn(guard::guard))
+        .layer(middleware::from_fn_with_state(app.access.clone(), guard::guard))
         .with_state(app)
 }
 

@@ -30,6 +30,16 @@ async fn exit_of(settings: Settings) -> Exit {
     failure.exit()
 }
 
+// S-047, D39: before anything is bound or stored.
+#[tokio::test]
+async fn files_of_the_api_that_cannot_be_read_are_its_own_exit() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut settings = settings(&temp.path().join("state"), 0);
+    settings.process.access.tokens = Some(temp.path().join("tokens"));
+    assert_eq!(exit_of(settings).await, Exit::Configuration);
+    assert!(!temp.path().join("state").exists());
+}
+
 #[tokio::test]
 async fn an_address_in_use_is_its_own_exit() {
     let temp = tempfile::tempdir().unwrap();

@@ -51,6 +51,10 @@ macro_rules! codes {
 codes! {
     /// A parameter is missing, unknown, repeated or not what it must be.
     InvalidParameter = 400,
+    /// The request says not, or not rightly, who makes it; the header `WWW-Authenticate` says how to.
+    Unauthorized = 401,
+    /// Who makes the request may not do that.
+    Forbidden = 403,
     /// The service has no such broker.
     BrokerNotFound = 404,
     /// No such path.
@@ -63,6 +67,8 @@ codes! {
     TopicAlreadyExists = 409,
     /// The request's body is too long; no route takes one.
     RequestTooLarge = 413,
+    /// Too many wrong tokens came from this address. `Retry-After` says when to ask again.
+    TooManyFailures = 429,
     /// A fault of ours; the log has it under the request id.
     InternalError = 500,
     /// What is asked for is part of the API, but this version cannot do it yet.

@@ -20,6 +20,8 @@ use utoipa::{
 
 use super::{ApiError, every_route};
 
+mod security;
+
 /// What any route may answer instead.
 const ANY: [ErrorCode; 3] = [ErrorCode::RequestTooLarge, ErrorCode::InternalError, ErrorCode::Timeout];
 const JSON: &str = "application/json";
@@ -103,6 +105,7 @@ pub(super) fn document() -> Document {
             }
         }
     }
+    security::add(&mut document);
     document
 }
 

@@ -5,7 +5,10 @@ use std::{error::Error, time::Duration};
 use api::rest::ErrorCode;
 use axum::{
     extract::rejection::PathRejection,
-    http::{Method, StatusCode, header::RETRY_AFTER},
+    http::{
+        HeaderValue, Method, StatusCode,
+        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    },
     response::{IntoResponse, Response},
 };
 
@@ -57,6 +60,7 @@ impl ApiError {
             ErrorCode::NotRegistered => Some(RETRY_REGISTERED),
             ErrorCode::KafkaUnavailable => Some(RETRY_KAFKA),
             ErrorCode::Overloaded => Some(RETRY_OVERLOADED),
+            ErrorCode::TooManyFailures => Some(super::gate::REFILL),
             _ => None,
         }
     }
@@ -75,6 +79,11 @@ impl IntoResponse for ApiError {
         let mut response = status.into_response();
         if let Some(after) = self.retry_after() {
             response.headers_mut().insert(RETRY_AFTER, after.as_secs().into());
+        }
+        if self.code == ErrorCode::Unauthorized {
+            // RFC 6750, 3.
+            let how = HeaderValue::from_static("Bearer realm=\"kafka-scheduler\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, how);
         }
         response.extensions_mut().insert(self);
         response
@@ -109,10 +118,10 @@ mod tests {
 
     // D16: whoever is told to come back is told when.
     #[test]
-    fn every_503_says_when_to_ask_again() {
+    fn every_503_and_429_says_when_to_ask_again() {
         for code in ErrorCode::ALL {
             let retry = ApiError::new(*code, "x").retry_after();
-            assert_eq!(retry.is_some(), code.status() == 503, "{code}");
+            assert_eq!(retry.is_some(), [429, 503].contains(&code.status()), "{code}");
         }
     }
 

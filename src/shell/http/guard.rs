@@ -1,12 +1,13 @@
-//! Around every route: a request id, a deadline, a limit on what is sent, and an error body whatever happens (D16).
+//! Around every route: a request id, who asks and whether they may, a deadline, a limit on what is sent, a line in the
+//! audit log, and an error body whatever happens (D16).
 //! There is no way past it to an empty 500.
 
-use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+use std::{any::Any, net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use api::rest::{ErrorBody, ErrorCode};
 use axum::{
     Json,
-    extract::Request,
+    extract::{Request, State},
     http::{
         HeaderName, HeaderValue, Method, StatusCode,
         header::{CONTENT_LENGTH, CONTENT_TYPE},
@@ -15,9 +16,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::ApiError;
+use super::{Access, ApiError, audit, gate::is_read};
 
 /// How long an answer may take. Longer than any single question to Kafka or ZooKeeper, so that their own words come
 /// first.
@@ -27,14 +29,27 @@ const BODY_LIMIT: u64 = 64 << 10;
 /// Names the request in the log and in the error body.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-pub(super) async fn guard(request: Request, next: Next) -> Response {
+/// Whom a request comes from; put beside it by the server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let id = Uuid::new_v4().to_string();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let mut response = match too_large(&request) {
+    let client = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let (caller, admitted) = access.gate.admit((&method, &path, request.headers()), client, Instant::now());
+    let audited = (!is_read(&method)).then(|| {
+        let asked = (method.clone(), path.clone(), request.uri().query().unwrap_or_default().to_owned());
+        audit::Entry::new(asked, caller, client, id.clone())
+    });
+    let mut response = match admitted.err().or_else(|| too_large(&request)) {
         Some(error) => error.into_response(),
         None => run(request, next).await,
     };
+    if let Some(entry) = audited {
+        entry.answered(response.status());
+    }
     let head_only = method == Method::HEAD;
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         let body = ErrorBody { error_code: error.code, message: error.message, request_id: id.clone() };
@@ -42,7 +57,7 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
         explain(&mut response, body, head_only);
     } else {
         let status = response.status().as_u16();
-        if matches!(method, Method::GET | Method::HEAD) {
+        if is_read(&method) {
             tracing::debug!(%method, path, status, request_id = id, "answered");
         } else {
             tracing::info!(%method, path, status, request_id = id, "answered");

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::*;
 
+mod access;
 mod command;
 mod read;
 mod topics;

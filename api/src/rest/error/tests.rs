@@ -31,12 +31,15 @@ fn codes() {
     }
     expect![[r#"
         400 InvalidParameter
+        401 Unauthorized
+        403 Forbidden
         404 BrokerNotFound
         404 RouteNotFound
         404 TopicNotFound
         405 MethodNotAllowed
         409 TopicAlreadyExists
         413 RequestTooLarge
+        429 TooManyFailures
         500 InternalError
         501 NotSupported
         502 KafkaRefused

@@ -12,7 +12,7 @@ async fn answer(request: Request) -> (StatusCode, ErrorBody, Option<String>) {
     let router = Router::new()
         .route("/panic", get(fall))
         .route("/forever", get(std::future::pending::<String>))
-        .layer(middleware::from_fn(guard));
+        .layer(middleware::from_fn_with_state(Arc::<Access>::default(), guard));
     let response = router.oneshot(request).await.unwrap();
     let status = response.status();
     let id = response.headers().get(REQUEST_ID).map(|id| id.to_str().unwrap().to_owned());

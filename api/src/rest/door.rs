@@ -1,0 +1,37 @@
+//! `GET /v1/debug/api`: how the REST API itself fares, since the scheduler's start.
+
+use serde::{Deserialize, Serialize};
+
+/// `GET /v1/debug/api`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Door {
+    /// Changed files that are not used; what was read before still holds. Empty when all is well.
+    pub not_taken_over: Vec<NotTakenOver>,
+    /// What was turned away.
+    pub refused: Refused,
+}
+
+/// A changed file that is not used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct NotTakenOver {
+    /// Which file, and why not.
+    pub message: String,
+    /// The setting that names it.
+    #[cfg_attr(feature = "schema", schema(example = "API_TOKENS_FILE"))]
+    pub setting: String,
+}
+
+/// How often something was turned away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Refused {
+    /// Tokens that were not known.
+    pub wrong_tokens: u64,
+    /// Those of them that came from more addresses than are told apart, and were counted together.
+    pub wrong_tokens_crowded: u64,
+}
+
+#[cfg(test)]
+mod tests;

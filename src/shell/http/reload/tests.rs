@@ -1,0 +1,102 @@
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+
+/// A number in a file.
+fn number(file: &Path) -> Watched<u64> {
+    let path = file.to_owned();
+    Watched::open(vec![file.to_owned()], move || {
+        let bytes = read("NUMBER", &path, Keep::Public)?;
+        let text = String::from_utf8(bytes).unwrap();
+        text.trim().parse().map_err(|_| trouble("NUMBER", &path, "is no number"))
+    })
+    .unwrap()
+}
+
+fn replace(file: &Path, text: &str) {
+    let new = file.with_extension("new");
+    fs::write(&new, text).unwrap();
+    fs::rename(new, file).unwrap();
+}
+
+// The second look at the same change takes it over: the first may have come amid a write.
+#[test]
+fn a_change_that_stands_still_is_taken_over() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("n");
+    fs::write(&file, "1").unwrap();
+    let watched = number(&file);
+    watched.look();
+    assert_eq!(*watched.get(), 1);
+    fs::write(&file, "2").unwrap();
+    watched.look();
+    assert_eq!(*watched.get(), 1);
+    // It goes on being written.
+    fs::write(&file, "23").unwrap();
+    watched.look();
+    assert_eq!(*watched.get(), 1);
+    watched.look();
+    assert_eq!(*watched.get(), 23);
+    replace(&file, "4");
+    (0..2).for_each(|_| watched.look());
+    assert_eq!(*watched.get(), 4);
+}
+
+#[test]
+fn a_broken_file_leaves_the_old_value_and_is_told() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("n");
+    fs::write(&file, "1").unwrap();
+    let watched = number(&file);
+    let break_it: [&dyn Fn(); 3] = [&|| replace(&file, "one"), &|| fs::remove_file(&file).unwrap(), &|| {
+        use std::os::unix::fs::PermissionsExt;
+        replace(&file, "5");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    }];
+    for (broken, words) in break_it.iter().zip(["is no number", "cannot be read", "has mode 666"]) {
+        broken();
+        (0..3).for_each(|_| watched.look());
+        assert_eq!(*watched.get(), 1);
+        let trouble = watched.trouble().unwrap().to_string();
+        assert!(trouble.contains("field \"NUMBER\"") && trouble.contains(words), "{trouble}");
+    }
+    replace(&file, "6");
+    (0..2).for_each(|_| watched.look());
+    assert_eq!((*watched.get(), watched.trouble()), (6, None));
+}
+
+// Whoever asks meanwhile gets the old value or the new one.
+#[test]
+fn replaced_under_load() {
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("n");
+    fs::write(&file, "0").unwrap();
+    let (watched, stop) = (number(&file), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let (mut last, mut reads) = (0, 0u64);
+                    while !stop.load(Ordering::Relaxed) {
+                        let now = *watched.get();
+                        assert!(now >= last, "{now} after {last}");
+                        (last, reads) = (now, reads + 1);
+                    }
+                    (last, reads)
+                })
+            })
+            .collect();
+        for number in 1..=50 {
+            // Each third is broken.
+            replace(&file, &if number % 3 == 0 { "x".to_owned() } else { number.to_string() });
+            (0..2).for_each(|_| watched.look());
+            assert_eq!(*watched.get(), if number % 3 == 0 { number - 1 } else { number });
+        }
+        stop.store(true, Ordering::Relaxed);
+        for reader in readers {
+            assert!(reader.join().unwrap().1 > 0);
+        }
+    });
+}
