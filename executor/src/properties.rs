@@ -2,7 +2,7 @@
 
 use api::launch::{LaunchContract, Metadata};
 use overrider::{
-    layer::{Change, Layer, apply},
+    layer::{Change, Layer, apply, differences},
     properties::Properties,
 };
 
@@ -13,12 +13,12 @@ pub const OURS: &str = "executor";
 pub struct ServerProperties {
     /// The file's bytes.
     pub bytes: Vec<u8>,
-    /// Old → new, for the log.
+    /// Old → new, for the log: against the file of the JVM before, where there is one.
     pub changes: Vec<Change>,
 }
 
-/// Makes the file of a checked contract.
-pub fn server_properties(contract: &LaunchContract) -> ServerProperties {
+/// Makes the file of a checked contract. `before`: what the JVM before reads, empty where there is none.
+pub fn server_properties(contract: &LaunchContract, before: &Properties) -> ServerProperties {
     let mut layers: Vec<Layer> = contract
         .layers
         .iter()
@@ -26,8 +26,8 @@ pub fn server_properties(contract: &LaunchContract) -> ServerProperties {
         .collect();
     layers.push(ours(contract));
     let mut file = Properties::default();
-    let changes = apply(&mut file, &layers);
-    ServerProperties { bytes: file.to_bytes(), changes }
+    apply(&mut file, &layers);
+    ServerProperties { bytes: file.to_bytes(), changes: differences(before, &layers) }
 }
 
 /// The reserved keys. Paths are relative to the sandbox, the broker's working directory.
@@ -68,7 +68,7 @@ mod tests {
     fn golden() {
         let mut contract = good();
         contract.layers.push(layer("KAFKA_OVERRIDE_*", &[("log.retention.hours", "24")]));
-        let made = server_properties(&contract);
+        let made = server_properties(&contract, &Properties::default());
         expect![[r#"
             advertised.listeners=PLAINTEXT://10.0.0.5:9092
             broker.id=1
@@ -82,6 +82,12 @@ mod tests {
         let lines: Vec<_> = made.changes.iter().map(ToString::to_string).collect();
         assert_eq!(lines.len(), 7);
         assert_eq!(lines[4], "log.retention.hours: unset → 24 (KAFKA_OVERRIDE_* over service)");
+        // D31: the next one is told against this one.
+        let before = Properties::parse(server_properties(&contract, &Properties::default()).bytes.as_slice());
+        contract.layers.push(layer("again", &[("log.retention.hours", "25")]));
+        let next = server_properties(&contract, &before.unwrap());
+        let lines: Vec<_> = next.changes.iter().map(ToString::to_string).collect();
+        assert_eq!(lines, ["log.retention.hours: 24 → 25 (again over service, KAFKA_OVERRIDE_*)"]);
     }
 
     #[test]

@@ -25,9 +25,9 @@ pub struct Change {
     pub key: String,
     /// What it read before; `None`: it was not there.
     pub old: Option<String>,
-    /// What it reads now.
-    pub new: String,
-    /// The layer that won.
+    /// What it reads now; `None`: it is gone.
+    pub new: Option<String>,
+    /// The layer that won; none names a key that is gone.
     pub layer: String,
     /// Lower layers that named the key too, lowest first.
     pub over: Vec<String>,
@@ -36,8 +36,12 @@ pub struct Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let show = |value: &str| if is_secret(&self.key) { "[hidden]".to_owned() } else { value.to_owned() };
-        let old = self.old.as_deref().map_or("unset".to_owned(), show);
-        write!(f, "{}: {old} → {} ({}", self.key, show(&self.new), self.layer)?;
+        let show = |value: &Option<String>| value.as_deref().map_or("unset".to_owned(), show);
+        write!(f, "{}: {} → {}", self.key, show(&self.old), show(&self.new))?;
+        if self.new.is_none() {
+            return Ok(());
+        }
+        write!(f, " ({}", self.layer)?;
         if !self.over.is_empty() {
             write!(f, " over {}", self.over.join(", "))?;
         }
@@ -71,8 +75,20 @@ pub fn apply(properties: &mut Properties, layers: &[Layer]) -> Vec<Change> {
         properties.set(key, new);
         let layer = names.pop().unwrap_or_default().to_owned();
         let over = names.into_iter().map(str::to_owned).collect();
-        changes.push(Change { key: key.to_owned(), old, new: new.to_owned(), layer, over });
+        changes.push(Change { key: key.to_owned(), old, new: Some(new.to_owned()), layer, over });
     }
+    changes
+}
+
+/// What reads differently in a file that `layers` alone make than in the one `before`, in key order.
+pub fn differences(before: &Properties, layers: &[Layer]) -> Vec<Change> {
+    let mut changes = apply(&mut before.clone(), layers);
+    for (key, old) in before.to_map() {
+        if !layers.iter().any(|layer| layer.properties.contains_key(&key)) {
+            changes.push(Change { key, old: Some(old), new: None, layer: String::new(), over: Vec::new() });
+        }
+    }
+    changes.sort_by(|one, other| one.key.cmp(&other.key));
     changes
 }
 
@@ -140,6 +156,24 @@ mod tests {
             ["a: 0 → 2 (service over default)", "b: unset → 1 (default)", "c: unset → 3 (task)"]
         );
         assert_eq!(String::from_utf8(file.to_bytes()).unwrap(), "# mine\na=2\nsame=1\nb=1\nc=3\n");
+    }
+
+    #[test]
+    fn another_file_is_told_against_the_one_before() {
+        let before = Properties::parse(b"b=1\na=0\nsame=1\nssl.key.password=swordfish\n").unwrap();
+        let layers = [layer("service", &[("same", "1"), ("b", "2"), ("new", "3")])];
+        let changes: Vec<_> = differences(&before, &layers).iter().map(Change::to_string).collect();
+        assert_eq!(
+            changes,
+            [
+                "a: 0 → unset",
+                "b: 1 → 2 (service)",
+                "new: unset → 3 (service)",
+                "ssl.key.password: [hidden] → unset"
+            ]
+        );
+        assert_eq!(before.get("b"), Some("1"));
+        assert!(differences(&before, &[layer("all", &[])]).iter().all(|change| change.new.is_none()));
     }
 
     #[test]

@@ -261,5 +261,49 @@ impl<'a> Iterator for Parts<'a> {
     }
 }
 
+/// Entry point for a fuzzer: the first two bytes are format and longest message, the rest is a text. Each frame is valid
+/// UTF-8, within the limit and counted right, and together they say all of the text in order.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz(bytes: &[u8]) {
+    let [format, size, text @ ..] = bytes else { return };
+    let (longest, old) = (150 + usize::from(*size), format % 2 == 1);
+    let mut encoder = Encoder {
+        format: if old { Format::Rfc3164 } else { Format::Rfc5424 },
+        framing: Framing::Counted,
+        facility: Facility::DAEMON,
+        longest,
+        zones: Zones::new(jiff::tz::TimeZone::UTC),
+    };
+    let label = Label::new("h", "a", None, "s", &[]);
+    let Some((stamp, _)) = Stamp::parse(b"2026-01-05 12:00:00,123") else { return };
+    let (mut wire, mut ends) = (Vec::new(), vec![0]);
+    let message = Message { stamp, severity: Severity::Warning, label: &label, text };
+    encoder.encode(&mut wire, &message, |end| ends.push(end));
+    assert_eq!(ends.last(), Some(&wire.len()));
+    let (parts, mut joined) = (ends.len() - 1, String::new());
+    for (index, ends) in ends.windows(2).enumerate() {
+        let frame = String::from_utf8_lossy(&wire[ends[0]..ends[1]]);
+        assert!(matches!(frame, Cow::Borrowed(_)), "no UTF-8");
+        let (count, frame) = frame.split_once(' ').unwrap_or_default();
+        assert_eq!(count, frame.len().to_string());
+        assert!(frame.len() <= longest);
+        let number = index + 1;
+        let (head, mark, close) = match old {
+            true => ("<28>Jan  5 12:00:00 h a/s: ", format!("[part {number}/{parts}] "), ""),
+            false => {
+                let head = "<28>1 2026-01-05T12:00:00.123+00:00 h a - s [kafka@32473";
+                (head, format!(" part=\"{number}/{parts}\""), "] ")
+            }
+        };
+        let mark = if parts > 1 { mark } else { String::new() };
+        let begin = format!("{head}{mark}{close}");
+        assert!(frame.starts_with(&begin), "{frame:?} does not begin with {begin:?}");
+        joined.push_str(&frame[begin.len()..]);
+    }
+    assert_eq!(joined, String::from_utf8_lossy(text));
+}
+
 #[cfg(test)]
 mod tests;

@@ -218,5 +218,29 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
+/// Entry point for a fuzzer: the first byte is the style and the size of the pieces in which the rest, a file, is read as
+/// it grows. All of it is given back, once and in order, each line in one message, and the pieces do not matter.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz(bytes: &[u8]) {
+    let Some((&first, file)) = bytes.split_first() else { return };
+    let style = [Style::Log, Style::Errors, Style::Program][usize::from(first % 3)];
+    let whole: Vec<_> = Records::new(file, style, Rest::Nothing).collect();
+    let length: usize = whole.iter().map(|record| record.length).sum();
+    assert_eq!(length, file.len());
+    let ends = file.split_inclusive(|byte| *byte == b'\n').count();
+    assert_eq!(whole.iter().map(|record| record.lines as usize).sum::<usize>(), ends);
+    assert!(whole.iter().all(|record| record.head.is_none_or(|head| head.text <= record.length)));
+    let (mut grown, mut from) = (Vec::new(), 0);
+    for end in (1..file.len()).step_by(usize::from(first) + 1) {
+        let mut records = Records::new(&file[from..end], style, Rest::Coming);
+        grown.extend(records.by_ref());
+        from += records.at();
+    }
+    grown.extend(Records::new(&file[from..], style, Rest::Nothing));
+    assert_eq!(grown, whole);
+}
+
 #[cfg(test)]
 mod tests;

@@ -121,6 +121,13 @@ fn memory_of_each_kind() {
             r#"native_memory: the system has no memory for the JVM (Native memory allocation (malloc) failed to allocate 32744 bytes. Error detail: ChunkPool::allocate): lower BROKER_HEAP_MB (now 256), or give the brokers a larger BROKER_MEM"#
         ]],
     );
+    exits(
+        "Error occurred during initialization of VM\nCould not allocate compressed class space: 1073741824 bytes",
+        "",
+        expect![
+            "native_memory: the system has no memory for the JVM (Could not allocate compressed class space: 1073741824 bytes): lower BROKER_HEAP_MB (now 256), or give the brokers a larger BROKER_MEM"
+        ],
+    );
     check(
         How::Code(3),
         &said("Terminating due to java.lang.OutOfMemoryError: Java heap space", ""),

@@ -48,6 +48,14 @@ fn java(jvm: &[&str], evidence: &Evidence) -> Option<Diagnosis> {
         "Could not find agent library",
         "Error: Could not find agent",
     ];
+    let beside = [
+        "Could not allocate compressed class space",
+        "Could not allocate metaspace",
+        "Could not reserve enough space for code cache",
+    ];
+    if let Some(said) = found(&beside) {
+        return Some(native_memory(said, evidence));
+    }
     if let Some(said) =
         found(&["Could not reserve enough space for", "Invalid maximum heap size", "Too small maximum heap"])
     {
@@ -98,18 +106,19 @@ fn machine(jvm: &[&str], evidence: &Evidence) -> Option<Diagnosis> {
         // The heap is committed at once, since -Xms is -Xmx; anything else is far smaller.
         return Some(match bytes >> 20 >= (evidence.facts.heap_mb / 2).max(1) {
             true => heap_too_large(said, evidence),
-            false => Diagnosis::new(
-                Cause::NativeMemory,
-                format!(
-                    "the system has no memory for the JVM ({}): lower BROKER_HEAP_MB (now {}), or give the brokers a larger \
-                     BROKER_MEM",
-                    cut(said, WIDTH),
-                    evidence.facts.heap_mb
-                ),
-            ),
+            false => native_memory(said, evidence),
         });
     }
     out_of_memory(jvm, evidence)
+}
+
+fn native_memory(said: &str, evidence: &Evidence) -> Diagnosis {
+    let words = format!(
+        "the system has no memory for the JVM ({}): lower BROKER_HEAP_MB (now {}), or give the brokers a larger BROKER_MEM",
+        cut(said, WIDTH),
+        evidence.facts.heap_mb
+    );
+    Diagnosis::new(Cause::NativeMemory, words)
 }
 
 fn heap_too_large(said: &str, evidence: &Evidence) -> Diagnosis {

@@ -145,7 +145,14 @@ fn files(
 ) -> Result<(), PrepareError> {
     let directory = sandbox.join(place.directory());
     fs::create_dir_all(&directory).map_err(|error| PrepareError::Stage(directory.clone(), error))?;
-    let made = server_properties(contract);
+    let before = match place {
+        Place::Final => None,
+        // Written by us; where somebody spoiled it, every key is told.
+        Place::Staged { .. } => fs::read(sandbox.join(SERVER_PROPERTIES))
+            .ok()
+            .and_then(|bytes| overrider::properties::Properties::parse(&bytes).ok()),
+    };
+    let made = server_properties(contract, &before.unwrap_or_default());
     overrider::write::write(&directory.join(SERVER_PROPERTIES), &made.bytes)?;
     // S-122: what the service knows wins, and the log says what that is. Values of secrets are hidden.
     for change in made.changes {

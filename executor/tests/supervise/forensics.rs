@@ -2,6 +2,8 @@
 //!
 //! They run as root where a disk is mounted or a memory cgroup is made, here and in CI, and fail where that cannot be done.
 
+mod limits;
+
 use std::{
     fs,
     net::TcpListener,

@@ -60,6 +60,15 @@ async fn the_next_jvm_has_the_next_files_and_the_one_before_keeps_its_own() {
     agent
         .update("the next JVM", |update| update.message().contains(life[2].split(' ').next().unwrap()))
         .await;
+    // S-122: against what the JVM before had.
+    let log = executor.read("stderr");
+    let told: Vec<_> = log.lines().filter_map(|line| line.split_once("server.properties: ")).collect();
+    let retention: Vec<_> = told.iter().filter(|(_, change)| change.starts_with("log.retention")).collect();
+    assert!(
+        matches!(retention[..], [(_, change)] if change.starts_with("log.retention.hours: unset → 100 ("))
+    );
+    let twice = told.iter().filter(|(_, change)| change.starts_with("broker.id: ")).count();
+    assert_eq!(twice, 1, "what stays the same is told once: {told:?}");
     let states = agent.states();
     assert!(states.iter().all(|state| *state == TaskState::TaskStarting), "one task, going on: {states:?}");
     assert!(agent.updates().iter().all(|update| update.healthy != Some(false)));
