@@ -9,7 +9,7 @@ cargo build --locked --quiet --workspace --bins
 run() { # PACKAGE BINARY NAME
   cargo test --locked --quiet ${KAFKA_BENCH_PROFILE-} -p "$1" --test "$2" "$3" -- --ignored --exact --nocapture | grep -vE '^$|^running|^test result|^\.$'
 }
-(($#)) || set -- launch restart crash check metrics soak
+(($#)) || set -- launch restart crash check metrics producer soak
 for name; do
   case $name in
     launch) run executor supervise bench::bench_launch_and_end ;;
@@ -17,7 +17,10 @@ for name; do
     crash) run scheduler e2e bench::bench_crash ;;
     metrics) run executor supervise bench::bench_metrics ;;
     check) run healthcheck real bench_a_check ;;
+    # JVMs as Kafka's own scripts start them, not as tests do.
+    producer) KAFKA_BENCH_JVM="-Xmx512m -XX:+UseG1GC -XX:MaxGCPauseMillis=20" KAFKA_BENCH_PROFILE=--release \
+      run kafka real producer::bench_producer ;;
     soak) KAFKA_BENCH_PROFILE=--release run executor supervise bench::bench_soak ;;
-    *) echo "bench: no benchmark $name: launch, restart, crash, check, metrics, soak" >&2 && exit 1 ;;
+    *) echo "bench: no benchmark $name: launch, restart, crash, check, metrics, producer, soak" >&2 && exit 1 ;;
   esac
 done

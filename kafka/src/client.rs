@@ -21,8 +21,8 @@ use tokio::{
     time::timeout,
 };
 
-pub(crate) use self::call::ANSWERS;
 use self::call::Call;
+pub(crate) use self::{call::ANSWERS, pipeline::Receiver, topics::wire_name};
 pub use self::{
     configs::TopicConfigs,
     error::Error,
@@ -41,6 +41,7 @@ mod lines;
 mod metadata;
 mod offsets;
 mod options;
+mod pipeline;
 pub mod records;
 mod topics;
 

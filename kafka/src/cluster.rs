@@ -64,11 +64,13 @@ pub enum ControllerError {
 }
 
 fn listed(tried: &[Error]) -> String {
-    let words = tried.iter().map(|error| {
-        let source = std::error::Error::source(error).map(|source| format!(" ({source})"));
-        format!("{error}{}", source.unwrap_or_default())
-    });
-    words.collect::<Vec<_>>().join("; ")
+    tried.iter().map(in_words).collect::<Vec<_>>().join("; ")
+}
+
+/// An error with its cause.
+pub(crate) fn in_words(error: &Error) -> String {
+    let source = std::error::Error::source(error).map(|source| format!(" ({source})"));
+    format!("{error}{}", source.unwrap_or_default())
 }
 
 impl Cluster {
@@ -90,6 +92,11 @@ impl Cluster {
     /// Brokers to begin with.
     pub fn bootstrap(&self) -> &[String] {
         &self.bootstrap
+    }
+
+    /// How its brokers are spoken to.
+    pub(crate) fn options(&self) -> &Options {
+        self.pool.options()
     }
 
     /// What the first broker that answers knows of the cluster.

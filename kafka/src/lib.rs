@@ -12,6 +12,7 @@
 //! With effects:
 //! - [`client`]: one connection to one broker; versions are negotiated (D27), every request has a deadline;
 //! - [`cluster`]: several brokers: who is the controller, what a request is retried on; connections wait in a [`pool`];
+//! - [`producer`]: a test of how fast a topic takes records;
 //! - [`zookeeper`]: what is registered there, and removing a dead JVM's registration (D38).
 //!
 //! Message codecs come from the crate `kafka-protocol`, ZooKeeper's protocol from `zookeeper-client`. Nothing in here
@@ -27,6 +28,7 @@ pub mod error;
 pub mod frame;
 pub mod partition;
 pub mod pool;
+pub mod producer;
 pub mod registration;
 pub mod report;
 mod retry;

@@ -6,8 +6,9 @@ use kafka_protocol::{
         ApiKey, ApiVersionsRequest, ApiVersionsResponse, CreatePartitionsRequest, CreatePartitionsResponse,
         CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
         DescribeConfigsRequest, DescribeConfigsResponse, DescribeTopicPartitionsRequest,
-        DescribeTopicPartitionsResponse, FetchRequest, FetchResponse, ListOffsetsRequest,
-        ListOffsetsResponse, MetadataRequest, MetadataResponse, ProduceRequest, ProduceResponse,
+        DescribeTopicPartitionsResponse, FetchRequest, FetchResponse, InitProducerIdRequest,
+        InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse,
+        ProduceRequest, ProduceResponse,
     },
     protocol::{Decodable, Encodable, HeaderVersion},
 };
@@ -64,6 +65,13 @@ impl Call for ProduceRequest {
     type Response = ProduceResponse;
 }
 
+impl Call for InitProducerIdRequest {
+    const KEY: i16 = ApiKey::InitProducerId as i16;
+    const NAME: &'static str = "InitProducerId";
+    const VERSIONS: (i16, i16) = (0, 4);
+    type Response = InitProducerIdResponse;
+}
+
 impl Call for FetchRequest {
     const KEY: i16 = ApiKey::Fetch as i16;
     const NAME: &'static str = "Fetch";
@@ -115,6 +123,7 @@ pub(crate) const ANSWERS: &[Answer] = &[
     answer::<CreatePartitionsRequest>(),
     answer::<ListOffsetsRequest>(),
     answer::<DescribeTopicPartitionsRequest>(),
+    answer::<InitProducerIdRequest>(),
 ];
 
 const fn answer<C: Call>() -> Answer {

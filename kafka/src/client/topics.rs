@@ -168,7 +168,7 @@ impl Connection {
     }
 }
 
-pub(super) fn wire_name(name: &TopicName) -> messages::TopicName {
+pub(crate) fn wire_name(name: &TopicName) -> messages::TopicName {
     wire_text(name.as_str())
 }
 

@@ -7,6 +7,7 @@ mod cluster;
 mod clusters;
 #[allow(dead_code, reason = "a part of it may be for a test to come")]
 mod harness;
+mod producer;
 mod topics;
 mod wire;
 

@@ -71,7 +71,11 @@ fn java(version: &str, dir: &Path, main: &str, (level, target): (&str, &str)) ->
     let log = dir.join("log4j.properties");
     fs::write(&log, text.replace("LEVEL", level).replace("TARGET", &target)).unwrap();
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "java"]).args(JVM);
+    command.args(["--pdeathsig", "KILL", "java"]);
+    match std::env::var("KAFKA_BENCH_JVM") {
+        Ok(options) => command.args(options.split_whitespace()),
+        Err(_) => command.args(JVM),
+    };
     command.arg(format!("-D{option}=file:{}", log.display()));
     command.arg("-cp").arg(libs(version).join("*")).arg(main).stdin(Stdio::null());
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
