@@ -17,12 +17,11 @@ use kafka_protocol::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     time::timeout,
 };
 
-use self::call::Call;
 pub(crate) use self::{call::ANSWERS, pipeline::Receiver, topics::wire_name};
+use self::{call::Call, transport::Transport};
 pub use self::{
     configs::TopicConfigs,
     error::Error,
@@ -43,7 +42,12 @@ mod offsets;
 mod options;
 mod pipeline;
 pub mod records;
+#[cfg(feature = "security")]
+mod sasl;
+#[cfg(feature = "security")]
+pub mod security;
 mod topics;
+mod transport;
 
 /// A connection, its versions negotiated.
 #[derive(Debug)]
@@ -62,7 +66,7 @@ pub type ApiVersions = BTreeMap<i16, (i16, i16)>;
 
 #[derive(Debug)]
 struct Stream {
-    socket: TcpStream,
+    socket: Box<dyn Transport>,
     decoder: frame::Decoder,
 }
 
@@ -74,12 +78,19 @@ impl Connection {
     pub async fn connect(address: &str, options: &Options) -> Result<Self, Error> {
         let (call, limit) = (ApiVersionsRequest::NAME, options.timeout);
         let negotiate = async {
-            let connected = TcpStream::connect(address).await.and_then(|socket| {
-                socket.set_nodelay(true)?;
-                Ok(socket)
-            });
-            let socket =
-                connected.map_err(|source| Error::Connect { address: address.to_owned(), source })?;
+            let socket = transport::tcp(address)
+                .await
+                .map_err(|source| Error::Connect { address: address.to_owned(), source })?;
+            #[cfg(not(feature = "security"))]
+            let socket: Box<dyn Transport> = Box::new(socket);
+            #[cfg(feature = "security")]
+            let socket: Box<dyn Transport> = match &options.security.tls {
+                None => Box::new(socket),
+                Some(tls) => {
+                    let tls = tls.connect(address, socket).await;
+                    Box::new(tls.map_err(|source| Error::Tls { address: address.to_owned(), source })?)
+                }
+            };
             let mut connection = Self {
                 address: address.to_owned(),
                 client_id: StrBytes::from_string(options.client_id.clone()),
@@ -89,6 +100,10 @@ impl Connection {
                 stream: Some(Stream { socket, decoder: frame::Decoder::default() }),
             };
             connection.versions = connection.negotiate().await?;
+            #[cfg(feature = "security")]
+            if let Some(sasl) = &options.security.sasl {
+                connection.authenticate(sasl).await?;
+            }
             Ok(connection)
         };
         let late = || Error::Timeout { address: address.to_owned(), call, after: limit };
@@ -112,11 +127,7 @@ impl Connection {
 
     /// Whether the broker has neither closed it nor said something nobody asked for. Does not wait.
     pub(crate) fn is_open(&mut self) -> bool {
-        let quiet = |stream: &mut Stream| {
-            let read = stream.socket.try_read_buf(stream.decoder.buffer());
-            read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
-        };
-        self.stream.as_mut().is_some_and(quiet)
+        self.stream.as_mut().is_some_and(|stream| transport::is_quiet(&mut *stream.socket))
     }
 
     async fn negotiate(&mut self) -> Result<ApiVersions, Error> {

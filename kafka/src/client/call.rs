@@ -1,6 +1,10 @@
 //! The requests this program makes, and in which of their versions.
 
 use bytes::Bytes;
+#[cfg(feature = "security")]
+use kafka_protocol::messages::{
+    SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
+};
 use kafka_protocol::{
     messages::{
         ApiKey, ApiVersionsRequest, ApiVersionsResponse, CreatePartitionsRequest, CreatePartitionsResponse,
@@ -106,6 +110,23 @@ impl Call for DescribeTopicPartitionsRequest {
     const NAME: &'static str = "DescribeTopicPartitions";
     const VERSIONS: (i16, i16) = (0, 0);
     type Response = DescribeTopicPartitionsResponse;
+}
+
+#[cfg(feature = "security")]
+impl Call for SaslHandshakeRequest {
+    const KEY: i16 = ApiKey::SaslHandshake as i16;
+    const NAME: &'static str = "SaslHandshake";
+    // After version 0 the tokens go without frames.
+    const VERSIONS: (i16, i16) = (1, 1);
+    type Response = SaslHandshakeResponse;
+}
+
+#[cfg(feature = "security")]
+impl Call for SaslAuthenticateRequest {
+    const KEY: i16 = ApiKey::SaslAuthenticate as i16;
+    const NAME: &'static str = "SaslAuthenticate";
+    const VERSIONS: (i16, i16) = (0, 2);
+    type Response = SaslAuthenticateResponse;
 }
 
 /// Name, versions and decoder of an answer.

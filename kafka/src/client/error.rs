@@ -15,6 +15,30 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The TLS handshake failed.
+    #[cfg(feature = "security")]
+    #[error(
+        "{address} and we cannot agree on TLS: is that listener one with TLS, its certificate for that host, and its authority trusted?"
+    )]
+    Tls {
+        /// With whom.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The broker does not believe who we are.
+    #[cfg(feature = "security")]
+    #[error("{address} does not let in {user} by {mechanism}: {reason}")]
+    Sasl {
+        /// Who.
+        address: String,
+        /// How it was tried.
+        mechanism: &'static str,
+        /// As whom.
+        user: String,
+        /// What the broker, or the mechanism, says.
+        reason: String,
+    },
     /// No answer in time.
     #[error("{address} did not answer {call} within {} ms", .after.as_millis())]
     Timeout {

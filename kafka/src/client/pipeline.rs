@@ -12,12 +12,9 @@ use kafka_protocol::{
     },
     protocol::{Decodable, Encodable, HeaderVersion, StrBytes},
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 
-use super::{BoxedError, Connection, Error, agree, call::Call};
+use super::{BoxedError, Connection, Error, agree, call::Call, transport::Transport};
 use crate::{decode::decode, error::KafkaError, frame, producer::Identity};
 
 /// All in-sync replicas have it, as Kafka's own producer wants by default since 3.0 (KIP-679).
@@ -28,7 +25,7 @@ const VERSIONS: (i16, i16) = (3, 8);
 /// Sends Produce requests.
 #[derive(Debug)]
 pub(crate) struct Sender {
-    half: WriteHalf<TcpStream>,
+    half: WriteHalf<Box<dyn Transport>>,
     address: String,
     client_id: StrBytes,
     version: i16,
@@ -39,7 +36,7 @@ pub(crate) struct Sender {
 /// Receives their answers.
 #[derive(Debug)]
 pub(crate) struct Receiver {
-    half: ReadHalf<TcpStream>,
+    half: ReadHalf<Box<dyn Transport>>,
     decoder: frame::Decoder,
     address: String,
     version: i16,

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 

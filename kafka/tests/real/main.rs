@@ -8,6 +8,7 @@ mod clusters;
 #[allow(dead_code, reason = "a part of it may be for a test to come")]
 mod harness;
 mod producer;
+mod security;
 mod topics;
 mod wire;
 

@@ -1,0 +1,108 @@
+//! A real broker whose listener takes TLS with SASL alone: who gets in, and what the others are told.
+
+use std::fs;
+
+use kafka::client::{
+    Connection, Error, Options, Topics,
+    security::{Mechanism, Sasl, Tls},
+};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+use crate::{
+    LIMIT,
+    cluster::{Kind, RealCluster, Setup},
+    harness::{Tool, until},
+};
+
+const PASSWORD: &str = "open sesame";
+
+/// An authority, and a key with its certificate for 127.0.0.1, all in PEM.
+fn certificates() -> (String, String) {
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = KeyPair::generate().unwrap();
+    let root = authority.self_signed(&authority_key).unwrap();
+    let issuer = Issuer::new(authority, authority_key);
+    let key = KeyPair::generate().unwrap();
+    let leaf =
+        CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    (root.pem(), format!("{}{}", key.serialize_pem(), leaf.pem()))
+}
+
+fn options(authority: &str, mechanism: Mechanism, password: &str) -> Options {
+    let mut options = Options::new("test", LIMIT);
+    options.security.tls = Some(Tls::new(Some(authority.as_bytes())).unwrap());
+    options.security.sasl = Some(Sasl { mechanism, user: "alice".to_owned(), password: password.to_owned() });
+    options
+}
+
+#[tokio::test]
+async fn tls_and_sasl() {
+    let (authority, store) = certificates();
+    let dir = tempfile::tempdir().unwrap();
+    let keystore = dir.path().join("broker.pem");
+    fs::write(&keystore, store).unwrap();
+    let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+    let extra = format!(
+        "listener.security.protocol.map=CLIENT:SASL_SSL,INTERNAL:PLAINTEXT\n\
+         ssl.keystore.type=PEM\nssl.keystore.location={}\n\
+         listener.name.client.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256\n\
+         listener.name.client.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+         user_alice=\"{PASSWORD}\";\n\
+         listener.name.client.scram-sha-256.sasl.jaas.config={scram}\n",
+        keystore.display()
+    );
+    let cluster = RealCluster::start(&Setup { brokers: 1, extra, ..Setup::of(Kind::ZooKeeper) }).await;
+    let node = &cluster.nodes[0];
+    let credentials = format!("SCRAM-SHA-256=[iterations=4096,password={PASSWORD}]");
+    let made = Tool::start(
+        cluster.kind.version(),
+        "kafka.admin.ConfigCommand",
+        &[
+            "--bootstrap-server",
+            &node.internal,
+            "--alter",
+            "--entity-type",
+            "users",
+            "--entity-name",
+            "alice",
+            "--add-config",
+            &credentials,
+        ],
+    )
+    .end();
+    assert!(made.success, "{made:?}");
+
+    for mechanism in [Mechanism::Plain, Mechanism::ScramSha256] {
+        // The broker hears of new credentials a moment later.
+        let mut connection = until("to be let in", async || {
+            Connection::connect(&node.address, &options(&authority, mechanism, PASSWORD)).await.ok()
+        })
+        .await;
+        assert!(connection.metadata(Topics::None).await.unwrap().brokers.contains_key(&0));
+
+        let wrong = options(&authority, mechanism, "guess");
+        let error = Connection::connect(&node.address, &wrong).await.unwrap_err();
+        assert!(matches!(error, Error::Sasl { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("does not let in alice by") && !text.contains("guess"), "{text}");
+        assert!(!format!("{wrong:?}").contains("guess"));
+    }
+    let error = Connection::connect(&node.address, &options(&authority, Mechanism::ScramSha512, PASSWORD))
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("the broker takes PLAIN, SCRAM-SHA-256"), "{text}");
+
+    let (other, _) = certificates();
+    let error =
+        Connection::connect(&node.address, &options(&other, Mechanism::Plain, PASSWORD)).await.unwrap_err();
+    assert!(matches!(error, Error::Tls { .. }), "{error}");
+    // TLS to a plain listener, and plain to one of TLS.
+    let error = Connection::connect(&node.internal, &options(&authority, Mechanism::Plain, PASSWORD))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Tls { .. } | Error::Timeout { .. }), "{error}");
+    let error = Connection::connect(&node.address, &Options::new("test", LIMIT)).await.unwrap_err();
+    assert!(matches!(error, Error::Closed { .. } | Error::Io { .. } | Error::Frame { .. }), "{error}");
+}
