@@ -97,7 +97,7 @@ impl Connection {
                 timeout: limit,
                 versions: ApiVersions::new(),
                 correlation: 0,
-                stream: Some(Stream { socket, decoder: frame::Decoder::default() }),
+                stream: Some(Stream { socket, decoder: frame::Decoder::with_limit(options.longest) }),
             };
             connection.versions = connection.negotiate().await?;
             #[cfg(feature = "security")]
@@ -172,7 +172,13 @@ impl Connection {
         stream.socket.write_all(&message).await.map_err(io)?;
         let frame = loop {
             let next = stream.decoder.take();
-            match next.map_err(|source| Error::Frame { address: address.clone(), call, source })? {
+            let unreadable = |source| match source {
+                frame::Error::TooLong { bytes, limit } => {
+                    Error::TooLong { address: address.clone(), call, bytes, limit }
+                }
+                source => Error::Frame { address: address.clone(), call, source },
+            };
+            match next.map_err(unreadable)? {
                 Some(frame) => break frame,
                 None if stream.socket.read_buf(stream.decoder.buffer()).await.map_err(io)? == 0 => {
                     return Err(Error::Closed { address, call });

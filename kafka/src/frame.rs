@@ -12,12 +12,27 @@ pub enum Error {
     /// The length is negative, too long, or too short for a correlation id.
     #[error("a frame of {0} bytes, where 4 to {LIMIT} are possible")]
     Length(i32),
+    /// A frame like any other, but longer than this reader takes.
+    #[error("an answer of {bytes} bytes, where {limit} are taken")]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        limit: usize,
+    },
 }
 
 /// Collects bytes as they arrive and gives whole frames.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoder {
     buffer: BytesMut,
+    limit: usize,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::with_limit(LIMIT)
+    }
 }
 
 /// One whole message, without its length and correlation id.
@@ -30,6 +45,11 @@ pub struct Frame {
 }
 
 impl Decoder {
+    /// One that takes frames of at most `limit` bytes: how long one is is known before any of it is kept.
+    pub fn with_limit(limit: usize) -> Self {
+        Self { buffer: BytesMut::new(), limit }
+    }
+
     /// Where the caller's next read goes.
     pub fn buffer(&mut self) -> &mut BytesMut {
         &mut self.buffer
@@ -38,12 +58,15 @@ impl Decoder {
     /// The next whole frame, `None` when more bytes are needed.
     ///
     /// # Errors
-    /// [`Error::Length`]; the decoder then stays where it is and says so again.
+    /// [`Error::Length`] and [`Error::TooLong`]; the decoder then stays where it is and says so again.
     pub fn take(&mut self) -> Result<Option<Frame>, Error> {
         let Some(mut head) = self.buffer.get(..4) else { return Ok(None) };
         let length = head.get_i32();
         let bytes = usize::try_from(length).ok().filter(|bytes| (4..=LIMIT).contains(bytes));
         let bytes = bytes.ok_or(Error::Length(length))?;
+        if bytes > self.limit {
+            return Err(Error::TooLong { bytes, limit: self.limit });
+        }
         if self.buffer.len() < 4 + bytes {
             return Ok(None);
         }
@@ -111,6 +134,9 @@ mod tests {
         assert_eq!(decoded(&[&(LIMIT as i32).to_be_bytes()]), Ok(vec![]));
         assert_eq!(decoded(&[&(LIMIT as i32 + 1).to_be_bytes()]), Err(Error::Length(LIMIT as i32 + 1)));
         // What an HTTP server sends is refused at once, not waited for.
+        let mut small = Decoder::with_limit(8);
+        small.buffer().extend_from_slice(&[0, 0, 0, 9]);
+        assert_eq!(small.take(), Err(Error::TooLong { bytes: 9, limit: 8 }));
         assert_eq!(decoded(&[b"HTTP/1.1 400"]), Err(Error::Length(0x4854_5450)));
     }
 

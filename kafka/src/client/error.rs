@@ -77,6 +77,18 @@ pub enum Error {
         /// What is wrong.
         source: frame::Error,
     },
+    /// The answer is longer than is taken here.
+    #[error("{address} answers {call} with {bytes} bytes, where {limit} are taken")]
+    TooLong {
+        /// Who.
+        address: String,
+        /// What.
+        call: &'static str,
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        limit: usize,
+    },
     /// The answer belongs to another request.
     #[error("{address} answered request {got} when {call} was request {expected}")]
     Correlation {

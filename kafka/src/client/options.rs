@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::frame;
+
 /// What all connections of a program have in common.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -12,6 +14,8 @@ pub struct Options {
     /// How the connection is protected, and who we are.
     #[cfg(feature = "security")]
     pub security: super::security::Security,
+    /// Longest answer taken, in bytes.
+    pub longest: usize,
 }
 
 impl Options {
@@ -22,6 +26,13 @@ impl Options {
             timeout,
             #[cfg(feature = "security")]
             security: super::security::Security::default(),
+            longest: frame::LIMIT,
         }
+    }
+
+    /// The same, that takes answers of at most `bytes`, and keeps nothing of a longer one: [`super::Error::TooLong`].
+    #[must_use]
+    pub fn at_most(self, bytes: usize) -> Self {
+        Self { longest: bytes, ..self }
     }
 }

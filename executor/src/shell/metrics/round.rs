@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use kafka::client::{Connection, Options, Topics};
+use kafka::client::{Connection, Error, Options, Topics};
 use nix::sys::statvfs::statvfs;
 use tokio::time::Instant;
 
@@ -31,6 +31,10 @@ use crate::metrics::{
 const CLIENT_ID: &str = "kafka-executor-metrics";
 /// Between two looks at all partitions: a large cluster has many. Sooner while the JVM is young and gets more and more.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(60);
+/// Most that such a look may bring, in bytes: some 5 000 partitions. Where there are more it is tried now and then only,
+/// and nothing of the answer is kept: how many there are must not decide on our memory.
+const PARTITIONS_BYTES: usize = 512 * 1024;
+const TOO_MANY_EVERY: Duration = Duration::from_secs(60 * 60);
 /// Longest such a look takes.
 const PARTITIONS_LIMIT: Duration = Duration::from_secs(2);
 /// Check times that wait for a server that is away; the oldest go first.
@@ -145,6 +149,16 @@ impl Round {
             Some(Err(why)) => drop(notes.insert(Source::Protocol.name(), why)),
             None => {}
         }
+        // Newer, and known however many there are.
+        for (told, metric) in [
+            (Metric::ReplicasHosted, Metric::PartitionsHosted),
+            (Metric::ReplicasLed, Metric::PartitionsLed),
+            (Metric::ReplicasUnder, Metric::PartitionsUnder),
+        ] {
+            if let Some(value) = gauges.get(told) {
+                gauges.set(metric, value);
+            }
+        }
         self.tell(&gauges, &mut notes).await;
         Picture {
             identity: self.settings.identity.clone(),
@@ -220,16 +234,18 @@ impl Round {
         let now = Instant::now();
         let fresh = self.partitions.as_ref().is_some_and(|(due, _)| now < *due);
         if serves && !fresh {
+            let options = Options::new(CLIENT_ID, PARTITIONS_LIMIT).at_most(PARTITIONS_BYTES);
             let ask = async {
-                let mut connection =
-                    Connection::connect(&self.settings.broker, &Options::new(CLIENT_ID, PARTITIONS_LIMIT))
-                        .await?;
+                let mut connection = Connection::connect(&self.settings.broker, &options).await?;
                 connection.metadata(Topics::All).await
             };
             let found = ask.await.map(|metadata| Partitions::of(self.settings.identity.broker, &metadata));
             let age = self.jvm.as_ref().map_or(PARTITIONS_EVERY, |(since, _)| now - *since);
-            let due = now + PARTITIONS_EVERY.min(age / 2);
-            self.partitions = Some((due, found.map_err(|error| chain(&error))));
+            let (every, found) = match found {
+                Err(error @ Error::TooLong { .. }) => (TOO_MANY_EVERY, Err(too_many(&error))),
+                found => (PARTITIONS_EVERY.min(age / 2), found.map_err(|error| chain(&error))),
+            };
+            self.partitions = Some((now + every, found));
         }
         self.partitions.as_ref().map(|(_, found)| found.clone())
     }
@@ -266,5 +282,74 @@ impl Round {
             None => format!("sent to {}", receiver.name()),
         };
         notes.insert("statsd", state);
+    }
+}
+
+/// What is said, and logged once an hour, where the cluster has more partitions than are looked at.
+fn too_many(error: &Error) -> String {
+    let why = format!(
+        "{}: the cluster has more partitions than are counted from outside. They are looked at again in an hour; the agent of \
+         BROKER_METRICS_AGENT_URI tells all but partitions.offline in any case",
+        chain(error)
+    );
+    tracing::info!("{why}");
+    why
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+        task::JoinSet,
+    };
+
+    use super::*;
+    use crate::contract::tests::good;
+
+    /// ApiVersions, version 3: no error, Metadata 0 to 12 and ApiVersions 0 to 3, no throttling.
+    const VERSIONS: [u8; 22] = [0, 0, 3, 0, 3, 0, 0, 0, 12, 0, 0, 18, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0];
+
+    /// How often it was asked for all topics, of which it has too many.
+    async fn broker(listener: TcpListener, asked: Arc<std::sync::atomic::AtomicU32>) {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut length = [0; 4];
+            while socket.read_exact(&mut length).await.is_ok() {
+                let mut request = vec![0; u32::from_be_bytes(length) as usize];
+                socket.read_exact(&mut request).await.unwrap();
+                let correlation = &request[4..8];
+                let answer = match request[1] {
+                    18 => [&26_u32.to_be_bytes(), correlation, &VERSIONS].concat(),
+                    _ => {
+                        asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        [&(10_u32 << 20).to_be_bytes(), correlation].concat()
+                    }
+                };
+                let _gone_is_fine = socket.write_all(&answer).await;
+            }
+        }
+    }
+
+    // Issue 4: a hundred thousand partitions cost no memory, and no minute's work.
+    #[tokio::test]
+    async fn more_partitions_than_fit_are_asked_for_once_an_hour() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::default();
+        let _broker = JoinSet::from_iter([broker(listener, Arc::clone(&asked))]);
+        let contract = api::launch::LaunchContract { listen_address: "127.0.0.1".to_owned(), port, ..good() };
+        let settings = Settings::new(&contract, Path::new("/sandbox"), &BTreeMap::new());
+        let resolve: Resolve = Arc::new(|_| Ok(Vec::new()));
+        let mut round = Round::new(Arc::new(settings), resolve, Arc::default());
+        for _ in 0..3 {
+            let why = round.partitions(true).await.unwrap().unwrap_err();
+            assert!(why.contains(" answers Metadata with 10485760 bytes, where 524288 are taken: "), "{why}");
+        }
+        assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 1);
+        let (due, _) = round.partitions.unwrap();
+        assert!(due > Instant::now() + TOO_MANY_EVERY / 2);
     }
 }
