@@ -154,7 +154,7 @@ async fn run_on<S: Store>(
         Scheduler::restore(service, &records, rand::random()).map_err(Failure::Restore)?;
     let failpoint = Failpoint::new(process.crash_at, records.is_empty());
     let host = process.host_or(&environment::hostname());
-    let url = format!("http://{host}:{}", api.address().port());
+    let url = format!("{}://{host}:{}", access.scheme(), api.address().port());
     let framework = mesos::reachable_at(scheduler.framework_info(), &url, &host);
 
     let (inputs, mut received) = mpsc::channel(INPUTS);
@@ -180,9 +180,9 @@ async fn run_on<S: Store>(
     tasks.spawn(named("ticker", tick(inputs.clone(), parts.clone())));
     tasks.spawn(named("Kafka poller", kafka::poll(asked, inputs.clone(), clock, parts.clone())));
     tasks.spawn(named("sandbox reader", sandbox::read(wanted, files, inputs.clone(), parts.clone())));
-    tasks.spawn(named("files of the API", watch(access, parts.clone())));
+    tasks.spawn(named("files of the API", watch(access.clone(), parts.clone())));
     tasks.spawn(named("subscription", subscription.run(subscribed.clone())));
-    tasks.spawn(named("REST API", api.serve(http::api(app.clone()), parts.clone())));
+    tasks.spawn(named("REST API", api.over_tls_of(&access).serve(http::api(app.clone()), parts.clone())));
     if let Some(admin) = admin {
         tasks.spawn(named("admin API", admin.serve(http::admin(app), parts.clone())));
     }

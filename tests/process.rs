@@ -90,6 +90,11 @@ struct Running(Child);
 impl Running {
     /// Started, and listening.
     fn start(command: &mut Command) -> Running {
+        Running::start_at(command).0
+    }
+
+    /// The same, and the port of its API.
+    fn start_at(command: &mut Command) -> (Running, u16) {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let running = Running(child);
@@ -98,12 +103,15 @@ impl Running {
             // Read to the end, so that the scheduler never waits for us.
             for line in stderr.lines().map_while(Result::ok) {
                 if line.contains("listening (PORT1)") {
-                    let _ = sender.try_send(());
+                    let port = line.split("127.0.0.1:").nth(1).and_then(|rest| {
+                        rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u16>().ok()
+                    });
+                    let _ = sender.try_send(port.unwrap_or(0));
                 }
             }
         });
-        lines.recv_timeout(Duration::from_secs(20)).unwrap();
-        running
+        let port = lines.recv_timeout(Duration::from_secs(20)).unwrap();
+        (running, port)
     }
 
     fn signal(&self, signal: Signal) {
@@ -199,4 +207,100 @@ fn a_syslog_server_that_is_away_holds_up_nothing() {
     running.signal(Signal::SIGTERM);
     assert_eq!(running.0.wait().unwrap().code(), Some(0));
     assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+}
+
+/// Writes a file that only we read.
+fn secret(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// A certificate for 127.0.0.1 and its key, in files.
+fn certificate(directory: &Path) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(directory.join("cert.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
+    secret(&directory.join("key.pem"), &key.serialize_pem());
+}
+
+/// A scheduler with HTTPS and two tokens.
+fn guarded(directory: &Path) -> Command {
+    use sha2::Digest as _;
+    certificate(directory);
+    let line = |name: &str, role: &str| {
+        secret(&directory.join(name), &format!("{name}-token\n"));
+        let hash = sha2::Sha256::digest(format!("{name}-token"));
+        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{name} {role} sha256:{hex}\n")
+    };
+    secret(&directory.join("tokens"), &(line("ops", "operator") + &line("monitor", "read-only")));
+    let mut command = valid(&directory.join("state"));
+    for (setting, file) in
+        [("API_TOKENS_FILE", "tokens"), ("API_TLS_CERT_FILE", "cert.pem"), ("API_TLS_KEY_FILE", "key.pem")]
+    {
+        command.env(setting, directory.join(file));
+    }
+    command
+}
+
+// S-093, S-095, D39: the command line against a scheduler with HTTPS and tokens, as processes.
+#[test]
+fn the_command_line_comes_in_with_certificate_and_token() {
+    let temp = tempfile::tempdir().unwrap();
+    let (_running, port) = Running::start_at(&mut guarded(temp.path()));
+    let path = |name: &str| temp.path().join(name).display().to_string();
+    let program = Path::new(env!("CARGO_BIN_EXE_kafka-scheduler")).with_file_name("dcos-kafka");
+    assert!(program.is_file(), "{} is missing; build it with: cargo build -p cli", program.display());
+    let ask = |scheme: &str, options: &[(&str, &str)], words: &[&str]| {
+        let mut command = Command::new(&program);
+        command.env_clear().arg("--url").arg(format!("{scheme}://127.0.0.1:{port}"));
+        for (option, file) in options {
+            command.arg(option).arg(path(file));
+        }
+        text(&run(command.args(words)).stderr)
+    };
+    let (ca, ops, monitor) =
+        (("--ca-cert", "cert.pem"), ("--token-file", "ops"), ("--token-file", "monitor"));
+    let (list, restart) = (&["broker", "list"][..], &["broker", "restart", "0"][..]);
+    // It is not registered, and says so to whom it may concern.
+    for (options, words, told) in [
+        (&[ca, ops][..], list, "NotRegistered"),
+        (&[ca, ops], restart, "NotRegistered"),
+        (&[ca, monitor], list, "NotRegistered"),
+        (&[ca, monitor], restart, "token:monitor is read-only, which takes GET and HEAD only (Forbidden"),
+        (&[ca], list, "a token is needed"),
+        (&[ca, ("--token-file", "none")], list, "none"),
+        (&[ops], list, "cannot reach https://"),
+    ] {
+        let answer = ask("https", options, words);
+        assert!(answer.contains(told), "{options:?} {words:?}: {answer}");
+        assert!(!answer.contains("ops-token") && !answer.contains("monitor-token"), "{answer}");
+    }
+    let answer = ask("http", &[ops], list);
+    assert!(answer.contains("this port speaks HTTPS") && answer.contains("HttpsRequired"), "{answer}");
+}
+
+// S-047, D39: all mistakes at once, before anything starts, also with --check.
+#[test]
+fn files_of_the_api_that_cannot_be_used_end_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut command = guarded(temp.path());
+    std::fs::remove_file(temp.path().join("tokens")).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    certificate(other.path());
+    std::fs::copy(other.path().join("key.pem"), temp.path().join("key.pem")).unwrap();
+    let check = run(command.arg("--check"));
+    assert_eq!(check.status.code(), Some(3));
+    let told = text(&check.stderr);
+    for words in
+        ["field \"API_TOKENS_FILE\"", "field \"API_TLS_KEY_FILE\"", "is not the key of the certificate"]
+    {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let mut command = valid(&temp.path().join("state"));
+    let output = run(command.env("API_TOKENS_FILE", temp.path().join("tokens")));
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("API_TOKENS_FILE"), "{}", text(&output.stderr));
+    assert!(!temp.path().join("state").exists(), "nothing was begun");
 }

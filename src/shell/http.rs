@@ -46,6 +46,7 @@ mod plan;
 mod query;
 mod reload;
 mod server;
+mod tls;
 mod topic;
 
 pub use self::{

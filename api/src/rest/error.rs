@@ -51,6 +51,8 @@ macro_rules! codes {
 codes! {
     /// A parameter is missing, unknown, repeated or not what it must be.
     InvalidParameter = 400,
+    /// The port speaks HTTPS, and the request was plain HTTP.
+    HttpsRequired = 400,
     /// The request says not, or not rightly, who makes it; the header `WWW-Authenticate` says how to.
     Unauthorized = 401,
     /// Who makes the request may not do that.

@@ -9,13 +9,15 @@ use tokio_util::sync::CancellationToken;
 use super::{
     gate::{Gate, jwt, tokens::Tokens},
     reload::{self, Keep, Look, Watched, trouble},
+    tls::{self, Tls},
 };
 use crate::config::{self, Errors, Settings, ValidationError};
 
-/// Who may come in, ready to be asked; everybody may by default.
+/// Who may come in, and over what, ready to be asked; everybody may over plain HTTP by default.
 #[derive(Default)]
 pub struct Access {
     pub(super) gate: Gate,
+    tls: Option<Tls>,
     watched: Vec<Arc<dyn Look>>,
 }
 
@@ -51,16 +53,21 @@ impl Access {
                     .map_err(|why| trouble(SETTING, &file, &format!("cannot be used: {why}")))
             })
         });
-        opening.errors.extend(
-            tls.map(|_| ValidationError {
-                field: "API_TLS_CERT_FILE".to_owned(),
-                message: "is not supported by this version (the REST API speaks plain HTTP only): remove it"
-                    .to_owned(),
-            }),
-        );
+        let tls = tls.map(tls::open);
         let gate = Gate::new(opening.keep(tokens), opening.keep(jwt));
+        let tls = opening.keep(tls);
         let Opening { watched, errors } = opening;
-        if errors.is_empty() { Ok(Access { gate, watched }) } else { Err(Errors(errors)) }
+        if errors.is_empty() { Ok(Access { gate, tls, watched }) } else { Err(Errors(errors)) }
+    }
+
+    /// The certificate and key that connections are served with; `None`: plain HTTP.
+    pub(super) fn tls(&self) -> Option<Tls> {
+        self.tls.clone()
+    }
+
+    /// How URLs of the API begin.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// How it fares.

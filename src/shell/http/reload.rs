@@ -2,7 +2,7 @@
 //! still for one look, so that nothing half written counts. One that cannot be used changes nothing and is said so.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
@@ -67,6 +67,13 @@ impl<T> Watched<T> {
     /// The value that holds now.
     pub(super) fn get(&self) -> Arc<T> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl<T> fmt::Debug for Watched<T> {
+    /// What it reads may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").field("files", &self.files).finish_non_exhaustive()
     }
 }
 

@@ -13,19 +13,29 @@ use std::{
 };
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     sync::Semaphore,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::guard::DEADLINE;
+use super::{
+    Access,
+    guard::{DEADLINE, Peer},
+    tls::{self, Tls},
+};
 
 /// Connections served at once.
 const CONNECTIONS: usize = 256;
@@ -41,6 +51,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Listener {
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Tls>,
 }
 
 /// A port that could not be had.
@@ -62,7 +73,7 @@ pub async fn bind(address: IpAddr, port: u16) -> Result<Listener, BindError> {
     let failed = |source| BindError { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    Ok(Listener { listener, address })
+    Ok(Listener { listener, address, tls: None })
 }
 
 impl Listener {
@@ -71,24 +82,46 @@ impl Listener {
         self.address
     }
 
+    /// The same over TLS, if `access` has a certificate.
+    pub(crate) fn over_tls_of(self, access: &Access) -> Self {
+        Self { tls: access.tls(), ..self }
+    }
+
+    /// The same over TLS with that pair.
+    #[cfg(test)]
+    pub(super) fn over(self, tls: Tls) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
     /// Serves `router` until `stop`; then takes no more connections, and returns once the answers under way are given,
     /// which takes no longer than a request may.
     pub async fn serve(self, router: Router, stop: CancellationToken) {
         let slots = Arc::new(Semaphore::new(CONNECTIONS));
         let connections = TaskTracker::new();
         while let Some(Ok(slot)) = stop.run_until_cancelled(slots.clone().acquire_owned()).await {
-            let stream = match stop.run_until_cancelled(self.listener.accept()).await {
+            let (stream, peer) = match stop.run_until_cancelled(self.listener.accept()).await {
                 None => break,
-                Some(Ok((stream, _))) => stream,
+                Some(Ok((stream, peer))) => (stream, Peer(peer.ip())),
                 Some(Err(error)) => {
                     tracing::warn!(address = %self.address, %error, "a connection could not be accepted");
                     sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
-            let (router, stop) = (router.clone(), stop.clone());
+            let (router, tls, stop) = (router.clone(), self.tls.clone(), stop.clone());
             connections.spawn(async move {
-                serve_connection(stream, router, stop).await;
+                // Answers are small and written whole.
+                let _ = stream.set_nodelay(true);
+                match tls {
+                    None => serve_connection(stream, peer, router, stop).await,
+                    Some(tls) => match stop.run_until_cancelled(tls::accept(stream, tls.get())).await {
+                        Some(Ok(stream)) => serve_connection(stream, peer, router, stop).await,
+                        Some(Err(error)) => {
+                            tracing::debug!(client = %peer.0, %error, "a TLS handshake failed")
+                        }
+                        None => {}
+                    },
+                }
                 drop(slot);
             });
         }
@@ -98,13 +131,21 @@ impl Listener {
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, stop: CancellationToken) {
-    // Answers are small and written whole.
-    let _ = stream.set_nodelay(true);
+async fn serve_connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    peer: Peer,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),

@@ -31,6 +31,7 @@ fn codes() {
     }
     expect![[r#"
         400 InvalidParameter
+        400 HttpsRequired
         401 Unauthorized
         403 Forbidden
         404 BrokerNotFound

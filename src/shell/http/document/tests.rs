@@ -107,7 +107,7 @@ fn every_code_is_described_under_its_status() {
         }
     }
     // What is answered where there is no route belongs to none.
-    found.extend([ErrorCode::RouteNotFound, ErrorCode::MethodNotAllowed]);
+    found.extend([ErrorCode::HttpsRequired, ErrorCode::RouteNotFound, ErrorCode::MethodNotAllowed]);
     assert_eq!(found, ErrorCode::ALL.iter().copied().collect());
 }
 

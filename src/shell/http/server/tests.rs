@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use axum::routing::get;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     sync::Notify,
 };
 
