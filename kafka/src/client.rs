@@ -24,10 +24,16 @@ pub(crate) use self::{call::ANSWERS, pipeline::Receiver, topics::wire_name};
 use self::{call::Call, transport::Transport};
 pub use self::{
     configs::TopicConfigs,
+    elections::Elected,
     error::Error,
+    groups::{Group, Listed, Member},
+    logdirs::{LogDir, Replica},
     metadata::{Metadata, TopicMetadata, Topics},
     offsets::{At, Offsets},
     options::Options,
+    quorum::{Description, Node, Quorum},
+    reassignments::{Answers, Moving},
+    settings::{AlterError, Change, Resource, Setting, Settings, Source},
     topics::{CreateError, Created},
 };
 use crate::{decode::decode, error::KafkaError, frame};
@@ -35,17 +41,23 @@ use crate::{decode::decode, error::KafkaError, frame};
 mod call;
 mod change;
 mod configs;
+mod elections;
 mod error;
+mod groups;
 mod lines;
+mod logdirs;
 mod metadata;
 mod offsets;
 mod options;
 mod pipeline;
+mod quorum;
+mod reassignments;
 pub mod records;
 #[cfg(feature = "security")]
 mod sasl;
 #[cfg(feature = "security")]
 pub mod security;
+mod settings;
 mod topics;
 mod transport;
 
@@ -153,7 +165,8 @@ impl Connection {
     /// Asks in the newest version both sides know; `request` makes it for that version.
     async fn call<C: Call>(&mut self, request: impl FnOnce(i16) -> C) -> Result<C::Response, Error> {
         let version = agree(C::VERSIONS, self.versions.get(&C::KEY).copied()).map_err(|theirs| {
-            Error::Version { address: self.address.clone(), call: C::NAME, ours: C::VERSIONS, theirs }
+            let (address, ours) = (self.address.clone(), C::VERSIONS);
+            Error::Version { address, call: C::NAME, ours, theirs, since: C::SINCE }
         })?;
         let (limit, address) = (self.timeout, self.address.clone());
         let request = request(version);

@@ -15,15 +15,30 @@ use crate::{
     topic::TopicName,
 };
 
-pub use self::{change::ChangeError, create::CreateTopicError, offsets::OffsetsError};
+pub use self::{
+    admin::AdminError,
+    change::ChangeError,
+    create::CreateTopicError,
+    groups::{Groups, Lag, Reading},
+    logdirs::{LogDirs, Progress},
+    offsets::OffsetsError,
+    reassign::{Outcome, Tended},
+};
 
+mod admin;
 mod change;
 mod create;
+mod groups;
+mod logdirs;
 mod offsets;
+mod reassign;
 mod report;
+mod settings;
 
 /// Within which a question is asked again where that may help. An election of a controller takes some seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Brokers asked at the same time.
+const AT_ONCE: usize = 16;
 
 /// A cluster, and connections to it. Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]

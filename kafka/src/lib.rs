@@ -6,6 +6,8 @@
 //! - [`topic`]: which names Kafka takes, and what a new topic needs;
 //! - [`registration`], [`partition`]: what brokers and controller write into ZooKeeper;
 //! - [`report`]: partitions as Kafka's own tool prints them;
+//! - [`reassign`]: which brokers are to hold which replicas;
+//! - [`throttle`]: how fast replicas are copied, and which limits are ours;
 //! - [`snapshot`]: the cluster at one moment;
 //! - [`availability`]: may a broker be stopped without taking a partition below `min.insync.replicas` (D26).
 //!
@@ -29,9 +31,11 @@ pub mod frame;
 pub mod partition;
 pub mod pool;
 pub mod producer;
+pub mod reassign;
 pub mod registration;
 pub mod report;
 mod retry;
 pub mod snapshot;
+pub mod throttle;
 pub mod topic;
 pub mod zookeeper;

@@ -7,17 +7,22 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::{
     messages::{
-        ApiKey, ApiVersionsRequest, ApiVersionsResponse, CreatePartitionsRequest, CreatePartitionsResponse,
-        CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
-        DescribeConfigsRequest, DescribeConfigsResponse, DescribeTopicPartitionsRequest,
-        DescribeTopicPartitionsResponse, FetchRequest, FetchResponse, InitProducerIdRequest,
-        InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse,
-        ProduceRequest, ProduceResponse,
+        AlterConfigsRequest, AlterPartitionReassignmentsRequest, ApiKey, ApiVersionsRequest,
+        ApiVersionsResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
+        CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DescribeClusterRequest,
+        DescribeConfigsRequest, DescribeConfigsResponse, DescribeGroupsRequest, DescribeLogDirsRequest,
+        DescribeQuorumRequest, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
+        ElectLeadersRequest, FetchRequest, FetchResponse, FindCoordinatorRequest,
+        IncrementalAlterConfigsRequest, InitProducerIdRequest, InitProducerIdResponse, ListGroupsRequest,
+        ListOffsetsRequest, ListOffsetsResponse, ListPartitionReassignmentsRequest, MetadataRequest,
+        MetadataResponse, OffsetFetchRequest, ProduceRequest, ProduceResponse,
     },
     protocol::{Decodable, Encodable, HeaderVersion},
 };
 
 use crate::decode::decode;
+
+mod admin;
 
 /// A request with all that asking it takes.
 pub(crate) trait Call: Encodable + HeaderVersion {
@@ -27,6 +32,8 @@ pub(crate) trait Call: Encodable + HeaderVersion {
     const NAME: &'static str;
     /// First and last version we ask in.
     const VERSIONS: (i16, i16);
+    /// The first Kafka that serves one of them, with its KIP where that is how it is known.
+    const SINCE: &'static str;
     /// Its answer.
     type Response: Decodable + HeaderVersion;
 }
@@ -35,6 +42,7 @@ impl Call for ApiVersionsRequest {
     const KEY: i16 = ApiKey::ApiVersions as i16;
     const NAME: &'static str = "ApiVersions";
     const VERSIONS: (i16, i16) = (0, 3);
+    const SINCE: &'static str = "Kafka 0.10";
     type Response = ApiVersionsResponse;
 }
 
@@ -43,6 +51,7 @@ impl Call for MetadataRequest {
     const NAME: &'static str = "Metadata";
     // Before 4 asking for a topic could create it.
     const VERSIONS: (i16, i16) = (4, 12);
+    const SINCE: &'static str = "Kafka 0.11";
     type Response = MetadataResponse;
 }
 
@@ -50,6 +59,7 @@ impl Call for CreateTopicsRequest {
     const KEY: i16 = ApiKey::CreateTopics as i16;
     const NAME: &'static str = "CreateTopics";
     const VERSIONS: (i16, i16) = (2, 7);
+    const SINCE: &'static str = "Kafka 0.11";
     type Response = CreateTopicsResponse;
 }
 
@@ -58,6 +68,7 @@ impl Call for DescribeConfigsRequest {
     const NAME: &'static str = "DescribeConfigs";
     // Version 0, all that Kafka 1.0 has, is not in the codec crate; Kafka 1.1 serves version 1.
     const VERSIONS: (i16, i16) = (1, 4);
+    const SINCE: &'static str = "Kafka 1.1";
     type Response = DescribeConfigsResponse;
 }
 
@@ -66,6 +77,7 @@ impl Call for ProduceRequest {
     const NAME: &'static str = "Produce";
     // From 13 on topics go by id.
     const VERSIONS: (i16, i16) = (3, 9);
+    const SINCE: &'static str = "Kafka 0.11";
     type Response = ProduceResponse;
 }
 
@@ -73,6 +85,7 @@ impl Call for InitProducerIdRequest {
     const KEY: i16 = ApiKey::InitProducerId as i16;
     const NAME: &'static str = "InitProducerId";
     const VERSIONS: (i16, i16) = (0, 4);
+    const SINCE: &'static str = "Kafka 0.11";
     type Response = InitProducerIdResponse;
 }
 
@@ -81,6 +94,7 @@ impl Call for FetchRequest {
     const NAME: &'static str = "Fetch";
     // From 13 on topics go by id.
     const VERSIONS: (i16, i16) = (4, 12);
+    const SINCE: &'static str = "Kafka 0.11";
     type Response = FetchResponse;
 }
 
@@ -88,6 +102,7 @@ impl Call for DeleteTopicsRequest {
     const KEY: i16 = ApiKey::DeleteTopics as i16;
     const NAME: &'static str = "DeleteTopics";
     const VERSIONS: (i16, i16) = (1, 6);
+    const SINCE: &'static str = "Kafka 0.11";
     type Response = DeleteTopicsResponse;
 }
 
@@ -95,6 +110,7 @@ impl Call for CreatePartitionsRequest {
     const KEY: i16 = ApiKey::CreatePartitions as i16;
     const NAME: &'static str = "CreatePartitions";
     const VERSIONS: (i16, i16) = (0, 3);
+    const SINCE: &'static str = "Kafka 1.0";
     type Response = CreatePartitionsResponse;
 }
 
@@ -102,6 +118,7 @@ impl Call for ListOffsetsRequest {
     const KEY: i16 = ApiKey::ListOffsets as i16;
     const NAME: &'static str = "ListOffsets";
     const VERSIONS: (i16, i16) = (1, 9);
+    const SINCE: &'static str = "Kafka 0.10.1";
     type Response = ListOffsetsResponse;
 }
 
@@ -109,6 +126,7 @@ impl Call for DescribeTopicPartitionsRequest {
     const KEY: i16 = ApiKey::DescribeTopicPartitions as i16;
     const NAME: &'static str = "DescribeTopicPartitions";
     const VERSIONS: (i16, i16) = (0, 0);
+    const SINCE: &'static str = "Kafka 3.8 (KIP-966)";
     type Response = DescribeTopicPartitionsResponse;
 }
 
@@ -118,6 +136,7 @@ impl Call for SaslHandshakeRequest {
     const NAME: &'static str = "SaslHandshake";
     // After version 0 the tokens go without frames.
     const VERSIONS: (i16, i16) = (1, 1);
+    const SINCE: &'static str = "Kafka 0.10";
     type Response = SaslHandshakeResponse;
 }
 
@@ -126,6 +145,7 @@ impl Call for SaslAuthenticateRequest {
     const KEY: i16 = ApiKey::SaslAuthenticate as i16;
     const NAME: &'static str = "SaslAuthenticate";
     const VERSIONS: (i16, i16) = (0, 2);
+    const SINCE: &'static str = "Kafka 1.0 (KIP-152)";
     type Response = SaslAuthenticateResponse;
 }
 
@@ -145,6 +165,22 @@ pub(crate) const ANSWERS: &[Answer] = &[
     answer::<ListOffsetsRequest>(),
     answer::<DescribeTopicPartitionsRequest>(),
     answer::<InitProducerIdRequest>(),
+    #[cfg(feature = "security")]
+    answer::<SaslHandshakeRequest>(),
+    #[cfg(feature = "security")]
+    answer::<SaslAuthenticateRequest>(),
+    answer::<AlterConfigsRequest>(),
+    answer::<AlterPartitionReassignmentsRequest>(),
+    answer::<DescribeClusterRequest>(),
+    answer::<DescribeGroupsRequest>(),
+    answer::<DescribeLogDirsRequest>(),
+    answer::<DescribeQuorumRequest>(),
+    answer::<ElectLeadersRequest>(),
+    answer::<FindCoordinatorRequest>(),
+    answer::<IncrementalAlterConfigsRequest>(),
+    answer::<ListGroupsRequest>(),
+    answer::<ListPartitionReassignmentsRequest>(),
+    answer::<OffsetFetchRequest>(),
 ];
 
 const fn answer<C: Call>() -> Answer {

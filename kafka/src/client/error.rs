@@ -114,7 +114,10 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// No version of a request both sides know.
-    #[error("{address} serves {call} in {theirs}, this program speaks versions {} to {}", .ours.0, .ours.1)]
+    #[error(
+        "{address} serves {call} in {theirs}, this program speaks versions {} to {}, which begin with {since}",
+        .ours.0, .ours.1
+    )]
     Version {
         /// Who.
         address: String,
@@ -124,6 +127,8 @@ pub enum Error {
         ours: (i16, i16),
         /// Theirs, in words.
         theirs: String,
+        /// The first Kafka that serves one of ours, such as `Kafka 2.4 (KIP-455)`.
+        since: &'static str,
     },
     /// Kafka answered with an error.
     #[error("{address} refused {call}")]

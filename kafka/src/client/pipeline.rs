@@ -56,6 +56,7 @@ impl Connection {
             call,
             ours: VERSIONS,
             theirs,
+            since: ProduceRequest::SINCE,
         })?;
         let Some(stream) = self.stream else { return Err(Error::Gone { address: self.address }) };
         let (read, write) = tokio::io::split(stream.socket);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AskError, Cluster, NoBroker, PATIENCE};
+use super::{AT_ONCE, AskError, Cluster, NoBroker, PATIENCE};
 use crate::{
     client::{At, Error, Offsets},
     error::KafkaError,
@@ -10,9 +10,6 @@ use crate::{
     topic::TopicName,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-
-/// Brokers asked at the same time.
-const AT_ONCE: usize = 16;
 
 /// Why offsets are not known.
 #[derive(Debug, thiserror::Error)]

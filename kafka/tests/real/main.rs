@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test keeps deadlines and tasks of its own")]
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod admin;
 #[allow(dead_code, reason = "a part of it may be for a test to come")]
 mod cluster;
 mod clusters;

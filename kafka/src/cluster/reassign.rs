@@ -1,0 +1,255 @@
+//! Moving partitions to other brokers: limited while they are copied, and not a moment longer.
+//!
+//! What is limited by us is found in Kafka itself (see [`crate::throttle`]), so whoever runs [`Cluster::tend`] now and then
+//! removes what is over, whatever became of the one who began it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{AdminError, Cluster};
+use crate::{
+    client::{Answers, Change, Error, Metadata, Resource, Topics},
+    error::KafkaError,
+    reassign::{self, Assignment},
+    throttle::{self, Copied, Owner},
+    topic::{TopicName, TopicPartition},
+};
+
+/// What was asked of Kafka.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Partitions that are on their way now.
+    pub started: BTreeSet<TopicPartition>,
+    /// Those that Kafka did not take, and why.
+    pub refused: BTreeMap<TopicPartition, KafkaError>,
+}
+
+/// What [`Cluster::tend`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tended {
+    /// Topics with a limit of ours whose partitions are still on their way.
+    pub moving: BTreeSet<TopicName>,
+    /// Topics that had a limit of ours, and have none any more.
+    pub topics: BTreeSet<TopicName>,
+    /// Brokers that had rates of ours, and have none any more.
+    pub brokers: BTreeSet<u32>,
+    /// Limits of ours that are still there although nothing is on its way, and why.
+    pub failed: Vec<String>,
+}
+
+impl Tended {
+    /// Whether nothing is left to be done.
+    pub fn is_over(&self) -> bool {
+        self.moving.is_empty() && self.failed.is_empty()
+    }
+}
+
+impl Cluster {
+    /// The replicas of every partition of `topics`, once what is on its way has arrived.
+    ///
+    /// # Errors
+    /// A topic does not exist, or no answer of use.
+    pub async fn assignment(&self, topics: &BTreeSet<TopicName>) -> Result<Assignment, AdminError> {
+        let names: Vec<TopicName> = topics.iter().cloned().collect();
+        let metadata = self.metadata(Topics::Named(&names)).await?;
+        let moving = self.reassignments().await?;
+        let mut assignment = Assignment::new();
+        for name in names {
+            let topic = metadata.topics.get(name.as_str()).filter(|topic| topic.error.is_none());
+            let topic = topic.ok_or_else(|| AdminError::UnknownTopic(name.clone()))?;
+            for (number, state) in &topic.partitions {
+                let partition = TopicPartition { topic: name.clone(), number: *number };
+                let leaving = moving.get(&partition).map(|moving| moving.removing.as_slice());
+                let mut replicas = state.replicas.clone();
+                replicas.retain(|broker| !leaving.unwrap_or_default().contains(broker));
+                assignment.insert(partition, replicas);
+            }
+        }
+        Ok(assignment)
+    }
+
+    /// Brings partitions from their replicas in `from` to those in `to`; only those that differ are asked for. With
+    /// `rate`, in bytes per second, brokers copy no faster; [`Cluster::tend`] removes that limit when all is copied, and
+    /// must not run at the same time as this.
+    ///
+    /// # Errors
+    /// Somebody else limits one of these topics or brokers, a broker does not live, or no answer of use. A limit may then
+    /// be set in part; [`Cluster::tend`] removes it.
+    pub async fn reassign(
+        &self,
+        from: &Assignment,
+        to: &Assignment,
+        rate: Option<u64>,
+    ) -> Result<Outcome, AdminError> {
+        let changes: Vec<_> = reassign::changes(from, to).collect();
+        if changes.is_empty() {
+            return Ok(Outcome::default());
+        }
+        let metadata = self.metadata(Topics::None).await?;
+        let live: Vec<u32> = metadata.brokers.keys().copied().collect();
+        if let Some(broker) = changes.iter().flat_map(|(_, _, new)| *new).find(|id| !live.contains(id)) {
+            return Err(AdminError::UnknownBroker { broker: *broker, live });
+        }
+        if let Some(rate) = rate {
+            let copies = changes.iter().filter_map(|(partition, old, new)| {
+                let added: BTreeSet<u32> = reassign::copies(old, new).collect();
+                (!added.is_empty())
+                    .then(|| (*partition, Copied { from: old.iter().copied().collect(), to: added }))
+            });
+            self.slow_down(&metadata, &copies.collect(), rate).await?;
+        }
+        let wanted = changes.iter().map(|(partition, _, new)| ((*partition).clone(), Some(new.to_vec())));
+        Ok(Outcome::from(self.alter_reassignments(&wanted.collect()).await?))
+    }
+
+    /// Stops what is on its way, of all topics or of those given: each partition keeps the replicas it had. What is over
+    /// already is left out.
+    ///
+    /// # Errors
+    /// No answer of use.
+    pub async fn cancel(&self, topics: Option<&BTreeSet<TopicName>>) -> Result<Outcome, AdminError> {
+        let moving = self.reassignments().await?;
+        let meant =
+            |partition: &TopicPartition| topics.is_none_or(|topics| topics.contains(&partition.topic));
+        let wanted: BTreeMap<_, _> =
+            moving.into_keys().filter(meant).map(|partition| (partition, None)).collect();
+        if wanted.is_empty() {
+            return Ok(Outcome::default());
+        }
+        let mut outcome = Outcome::from(self.alter_reassignments(&wanted).await?);
+        outcome.refused.retain(|_, error| !error.is(kafka_protocol::ResponseError::NoReassignmentInProgress));
+        Ok(outcome)
+    }
+
+    /// Removes limits of ours where nothing is on its way any more, whoever began it and however it ended.
+    ///
+    /// # Errors
+    /// No answer of use; what could not be removed is in [`Tended::failed`], for the next time.
+    pub async fn tend(&self) -> Result<Tended, AdminError> {
+        let metadata = self.metadata(Topics::All).await?;
+        let mut tended = Tended::default();
+        let limited = self.our_topics(&metadata).await?;
+        let moving: BTreeSet<TopicName> = if limited.is_empty() {
+            BTreeSet::new()
+        } else {
+            self.reassignments().await?.into_keys().map(|partition| partition.topic).collect()
+        };
+        let (still, over): (BTreeSet<_>, BTreeSet<_>) =
+            limited.into_iter().partition(|topic| moving.contains(topic));
+        // A topic's lists go last: as long as they are there, the rates are looked for again.
+        if still.is_empty() {
+            for id in metadata.brokers.keys() {
+                match self.free_broker(&metadata, *id).await {
+                    Ok(true) => drop(tended.brokers.insert(*id)),
+                    Ok(false) => {}
+                    Err(error) => tended.failed.push(format!("the rates of broker {id}: {error}")),
+                }
+            }
+        }
+        for topic in over {
+            let resource = Resource::Topic(topic.clone());
+            match self.alter_settings(&resource, &throttle::no_lists(), false).await {
+                Ok(()) => drop(tended.topics.insert(topic)),
+                Err(AdminError::UnknownTopic(_)) => {}
+                Err(error) => tended.failed.push(format!("the lists of topic {topic}: {error}")),
+            }
+        }
+        tended.moving = still;
+        Ok(tended)
+    }
+
+    /// Sets lists and rates, unless somebody else has.
+    async fn slow_down(
+        &self,
+        metadata: &Metadata,
+        copies: &BTreeMap<&TopicPartition, Copied>,
+        rate: u64,
+    ) -> Result<(), AdminError> {
+        let brokers: BTreeSet<u32> =
+            copies.values().flat_map(|copied| copied.from.union(&copied.to)).copied().collect();
+        // One that is dead reads and writes nothing.
+        let brokers: Vec<u32> = brokers.into_iter().filter(|id| metadata.brokers.contains_key(id)).collect();
+        let mut topics = BTreeMap::<&TopicName, BTreeMap<&TopicPartition, Copied>>::new();
+        for (partition, copied) in copies {
+            topics.entry(&partition.topic).or_default().insert(partition, copied.clone());
+        }
+        let mut changes = Vec::<(Resource, Change)>::new();
+        for (topic, copies) in topics {
+            let resource = Resource::Topic(topic.clone());
+            let lists = [throttle::LEADER_REPLICAS, throttle::FOLLOWER_REPLICAS];
+            let settings = self.settings(&resource, Some(&lists)).await?;
+            if throttle::of_topic(&settings) == Owner::Another {
+                let message = format!(
+                    "topic \"{topic}\" has {} or {} set by somebody else; remove them, or give no throttle",
+                    lists[0], lists[1]
+                );
+                return Err(AdminError::ForeignThrottle(message));
+            }
+            changes.push((resource, throttle::lists(&settings, &copies)));
+        }
+        for id in brokers {
+            let resource = Resource::Broker(id);
+            let rates = [throttle::LEADER_RATE, throttle::FOLLOWER_RATE];
+            let settings = self.settings(&resource, Some(&rates)).await?;
+            if throttle::of_broker(&settings) == Owner::Another {
+                let message = format!(
+                    "broker {id} has {} or {} set by somebody else; remove them, or give no throttle",
+                    rates[0], rates[1]
+                );
+                return Err(AdminError::ForeignThrottle(message));
+            }
+            changes.push((resource, throttle::rates(rate)));
+        }
+        for (resource, change) in changes {
+            self.alter_settings(&resource, &change, false).await?;
+        }
+        Ok(())
+    }
+
+    /// Topics whose lists are ours.
+    async fn our_topics(&self, metadata: &Metadata) -> Result<BTreeSet<TopicName>, AdminError> {
+        let topics = metadata.topics.keys().filter_map(|name| Some(Resource::Topic(name.parse().ok()?)));
+        let lists = [throttle::LEADER_REPLICAS, throttle::FOLLOWER_REPLICAS];
+        let topics: Vec<Resource> = topics.collect();
+        let settings = match self.any().await?.settings(&topics, Some(&lists)).await {
+            // Kafka 1.0, where we can't move partitions either.
+            Err(Error::Version { .. }) => return Ok(BTreeSet::new()),
+            settings => settings?,
+        };
+        let ours = settings.into_iter().filter_map(|(resource, settings)| match resource {
+            Resource::Topic(name) => (throttle::of_topic(&settings.ok()?) == Owner::Us).then_some(name),
+            Resource::Broker(_) => None,
+        });
+        Ok(ours.collect())
+    }
+
+    /// Removes a broker's rates if they are ours.
+    async fn free_broker(&self, metadata: &Metadata, id: u32) -> Result<bool, AdminError> {
+        let mut connection = self.broker(metadata, id).await?;
+        let resource = Resource::Broker(id);
+        let rates = [throttle::LEADER_RATE, throttle::FOLLOWER_RATE];
+        let found = connection.settings(std::slice::from_ref(&resource), Some(&rates)).await;
+        let mut found = match found {
+            Err(Error::Version { .. }) => return Ok(false),
+            found => found?,
+        };
+        let settings = found.remove(&resource).unwrap_or_else(|| Ok(BTreeMap::new()));
+        if throttle::of_broker(&settings.map_err(AdminError::Refused)?) != Owner::Us {
+            return Ok(false);
+        }
+        connection.alter_settings(&resource, &throttle::no_rates(), false).await?;
+        Ok(true)
+    }
+}
+
+impl From<Answers> for Outcome {
+    fn from(answers: Answers) -> Self {
+        let mut outcome = Self::default();
+        for (partition, error) in answers {
+            match error {
+                None => drop(outcome.started.insert(partition)),
+                Some(error) => drop(outcome.refused.insert(partition, error)),
+            }
+        }
+        outcome
+    }
+}

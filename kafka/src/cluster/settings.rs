@@ -1,0 +1,67 @@
+//! Settings of topics and brokers.
+
+use std::collections::BTreeMap;
+
+use kafka_protocol::ResponseError;
+
+use super::{AdminError, Cluster};
+use crate::{
+    client::{Change, Resource, Setting, Topics},
+    error::KafkaError,
+};
+
+impl Cluster {
+    /// What a topic, or a broker that lives, is set to, defaults included; only `keys` where they are given.
+    ///
+    /// # Errors
+    /// There is none such, or no answer of use.
+    pub async fn settings(
+        &self,
+        resource: &Resource,
+        keys: Option<&[&str]>,
+    ) -> Result<BTreeMap<String, Setting>, AdminError> {
+        let mut connection = self.of(resource).await?;
+        let mut found = connection.settings(std::slice::from_ref(resource), keys).await?;
+        let settings = found.remove(resource).unwrap_or_else(|| Ok(BTreeMap::new()));
+        settings.map_err(|error| missing(resource, error))
+    }
+
+    /// Changes some settings of a topic, or of a broker that lives; with `dry_run` Kafka only says whether it would. The
+    /// same change made twice is one, so it can be asked again. Of Kafka before 2.3 see
+    /// [`Connection::alter_settings`](crate::client::Connection::alter_settings).
+    ///
+    /// # Errors
+    /// There is none such, Kafka's refusal, or no answer of use.
+    pub async fn alter_settings(
+        &self,
+        resource: &Resource,
+        change: &Change,
+        dry_run: bool,
+    ) -> Result<(), AdminError> {
+        let mut connection = self.of(resource).await?;
+        match connection.alter_settings(resource, change, dry_run).await.map_err(AdminError::from) {
+            Err(AdminError::Refused(error)) => Err(missing(resource, error)),
+            answer => answer,
+        }
+    }
+
+    /// Whom to ask: brokers know their own settings, any broker those of topics.
+    async fn of(&self, resource: &Resource) -> Result<crate::pool::Lent<'_>, AdminError> {
+        match resource {
+            Resource::Topic(_) => Ok(self.any().await?),
+            Resource::Broker(id) => {
+                let metadata = self.metadata(Topics::None).await?;
+                self.broker(&metadata, *id).await
+            }
+        }
+    }
+}
+
+fn missing(resource: &Resource, error: KafkaError) -> AdminError {
+    match resource {
+        Resource::Topic(name) if error.is(ResponseError::UnknownTopicOrPartition) => {
+            AdminError::UnknownTopic(name.clone())
+        }
+        _ => AdminError::Refused(error),
+    }
+}
