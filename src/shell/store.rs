@@ -70,7 +70,7 @@ pub enum StoreError {
     },
     /// The file has our mark, but its content is not what was written.
     #[error(
-        "{path} is damaged ({how}); it is left untouched: restore it from a backup, or move it away to start afresh"
+        "{path} is damaged ({how}); it is left untouched: restore it from a backup, or move its directory away to start afresh"
     )]
     Damaged {
         /// The file.

@@ -1,10 +1,11 @@
 //! State in a directory of this machine: `file:///directory` (D21).
 //!
-//! One file holds all records; a batch writes the next one beside it, syncs, renames and syncs the directory, so that
-//! the file is always one whole batch, whatever is killed or loses power when. State is a few kilobytes per broker: to
-//! write it whole is cheaper than a log with its compaction. The operating system holds the lock, so that a killed
-//! scheduler leaves none behind.
+//! One file holds all records, or says where they are; a batch writes the next one beside it, syncs, renames and syncs the
+//! directory, so that the file is always one whole batch, whatever is killed or loses power when. It is a few kilobytes per
+//! broker: to write it whole is cheaper than a log with its compaction. Long values have files of their own (`apart`). The
+//! operating system holds the lock, so that a killed scheduler leaves none behind.
 
+mod apart;
 mod format;
 
 use std::{
@@ -17,14 +18,16 @@ use std::{
 
 use nix::fcntl::{Flock, FlockArg};
 
-use super::{Batch, Records, Store, StoreError, apply};
+use self::format::{Index, Value};
+use super::{Batch, Records, Store, StoreError};
+use crate::event::Write;
 
 /// A directory with one state file, locked for as long as this value lives.
 #[derive(Debug)]
 pub struct FileStore {
     directory: Arc<Directory>,
     /// What the file holds.
-    records: Records,
+    index: Index,
 }
 
 /// The locked directory.
@@ -50,32 +53,54 @@ impl FileStore {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at("create directory", path))?;
         let lock = lock(path)?;
         let directory = Directory { path: path.to_owned(), _lock: lock };
-        let records = directory.read()?;
+        let index = directory.read()?;
         // Once there is a state file, an earlier start has been here.
-        if !directory.state().exists() {
-            sync_parents(path, sync)?;
+        match directory.state().exists() {
+            true => apart::sweep(path, &apart::names(&index))?,
+            false => sync_parents(path, sync)?,
         }
-        Ok(FileStore { directory: Arc::new(directory), records })
+        Ok(FileStore { directory: Arc::new(directory), index })
     }
 }
 
 impl Store for FileStore {
     async fn load(&mut self) -> Result<Records, StoreError> {
-        Ok(self.records.clone())
+        let read = |(key, value): (&String, &Value)| {
+            let bytes = match value {
+                Value::Here(bytes) => bytes.clone(),
+                Value::Apart { length, sum } => apart::read(&self.directory.path, *length, sum)?,
+            };
+            Ok((key.clone(), bytes))
+        };
+        self.index.iter().map(read).collect()
     }
 
     async fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
         if batch.0.is_empty() {
             return Ok(());
         }
-        let mut records = self.records.clone();
-        apply(&mut records, batch);
-        let bytes = format::encode(&records);
+        let mut index = self.index.clone();
+        for write in &batch.0 {
+            match write {
+                Write::Put { key, value } => index.insert(key.clone(), Value::Here(value.clone())),
+                Write::Delete { key } => index.remove(key),
+            };
+        }
+        let (before, mut long) = (apart::names(&self.index), apart::take(&mut index));
+        long.retain(|name, _| !before.contains(name));
+        let (bytes, after) = (format::encode(&index), apart::names(&index));
         let directory = Arc::clone(&self.directory);
         // A sync takes milliseconds on a good disk and seconds on a bad one: not on a thread that serves others.
-        let written = tokio::task::spawn_blocking(move || directory.write(&bytes)).await;
+        let write = move || {
+            apart::write(&directory.path, &long)?;
+            directory.write(&bytes)?;
+            let named = before.iter().chain(long.keys());
+            apart::remove(&directory.path, named.filter(|name| !after.contains(*name)));
+            Ok(())
+        };
+        let written = tokio::task::spawn_blocking(write).await;
         written.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
-        self.records = records;
+        self.index = index;
         Ok(())
     }
 }
@@ -85,12 +110,12 @@ impl Directory {
         self.path.join("state")
     }
 
-    fn read(&self) -> Result<Records, StoreError> {
+    fn read(&self) -> Result<Index, StoreError> {
         let path = self.state();
         let mut bytes = Vec::new();
         match File::open(&path).and_then(|mut file| file.read_to_end(&mut bytes)) {
             Ok(_) => format::decode(&bytes).map_err(|error| error.at(path)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Records::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Index::new()),
             Err(error) => Err(at("read", &path)(error)),
         }
     }

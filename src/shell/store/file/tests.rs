@@ -114,6 +114,64 @@ async fn a_failed_write_keeps_the_state_before_it() {
     assert_eq!(FileStore::open(temp.path()).unwrap().load().await.unwrap()["a"], b"1");
 }
 
+/// The names of long values' files.
+fn long(directory: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(directory.join("long")).unwrap();
+    files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+// D45: a hundred brokers' incidents are not written anew with each status of a task.
+#[tokio::test]
+async fn a_commit_writes_no_long_value_but_its_own() {
+    use std::os::unix::fs::MetadataExt as _;
+    let temp = tempfile::tempdir().unwrap();
+    let mut store = FileStore::open(temp.path()).unwrap();
+    let text = |n: u32| n.to_string().repeat(30_000);
+    store.commit(&Batch((0..9).map(|n| put(&format!("incidents/{n}"), text(n))).collect())).await.unwrap();
+    let before = long(temp.path());
+    let written = |name: &String| {
+        let data = std::fs::metadata(temp.path().join("long").join(name)).unwrap();
+        (data.ino(), data.mtime(), data.mtime_nsec(), data.mode() & 0o777)
+    };
+    let times: Vec<_> = before.iter().map(written).collect();
+    assert!(times.iter().all(|(.., mode)| *mode == 0o600));
+    store.commit(&Batch(vec![put("brokers/0", "{}".into())])).await.unwrap();
+    let small = std::fs::metadata(temp.path().join("state")).unwrap().len();
+    assert!(small < 2000, "{small} bytes");
+    assert_eq!(before.iter().map(written).collect::<Vec<_>>(), times);
+    // One that two records have stays until neither has it; one that is replaced goes.
+    let delete = |key: &str| Write::Delete { key: key.to_owned() };
+    store.commit(&Batch(vec![put("twin", text(1)), put("incidents/2", text(20))])).await.unwrap();
+    assert_eq!(long(temp.path()).len(), 9);
+    store.commit(&Batch(vec![delete("incidents/1"), delete("incidents/3")])).await.unwrap();
+    assert_eq!(long(temp.path()).len(), 8);
+    drop(store);
+    let records = FileStore::open(temp.path()).unwrap().load().await.unwrap();
+    assert_eq!((records["twin"].clone(), records["incidents/2"].clone()), (text(1).into(), text(20).into()));
+}
+
+/// What a killed process has left is removed; what is gone or changed is said.
+#[tokio::test]
+async fn long_values_that_do_not_fit_are_named() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut store = FileStore::open(temp.path()).unwrap();
+    store.commit(&Batch(vec![put("a", "1".repeat(10_000))])).await.unwrap();
+    drop(store);
+    let [name] = &long(temp.path())[..] else { panic!("one file") };
+    let left = temp.path().join("long/left");
+    std::fs::write(&left, "half").unwrap();
+    let reload = async || FileStore::open(temp.path()).unwrap().load().await;
+    assert_eq!(reload().await.unwrap()["a"].len(), 10_000);
+    assert!(!left.exists());
+    let path = temp.path().join("long").join(name);
+    std::fs::write(&path, "2".repeat(10_000)).unwrap();
+    let damaged = reload().await.unwrap_err().to_string();
+    assert!(damaged.contains(name) && damaged.contains("is damaged"), "{damaged}");
+    std::fs::remove_file(&path).unwrap();
+    let gone = reload().await.unwrap_err().to_string();
+    assert!(gone.contains(name) && gone.starts_with("cannot read"), "{gone}");
+}
+
 const CHILD_DIRECTORY: &str = "FILE_STORE_CRASH_TEST_DIRECTORY";
 
 /// Not a test of its own: the child of the test below, which commits batch after batch until it is killed.
@@ -125,7 +183,7 @@ async fn writer_of_the_crash_test() {
     let first = records.get("a").map_or(0, |n| String::from_utf8_lossy(n).trim().parse::<u64>().unwrap());
     for n in first + 1.. {
         // Sizes differ, so that a mixture of two batches could not pass for one.
-        let value = format!("{n}{}", " ".repeat((n % 97) as usize * 50));
+        let value = format!("{n}{}", " ".repeat((n % 97) as usize * 150));
         store.commit(&Batch(["a", "b", "c"].map(|key| put(key, value.clone())).into())).await.unwrap();
         println!("committed {n}");
     }
