@@ -123,11 +123,14 @@ pub fn fetched(
     effects: &mut Effects,
 ) {
     let problem = match result {
-        Ok(incident) if incident.id == id && incident.whole => {
-            keep(state, *incident, now, effects);
-            return;
+        Ok(incident) if incident.id != id => "the file in its sandbox is of another one".to_owned(),
+        Ok(incident) if !incident.whole => "its sandbox has no more of it either".to_owned(),
+        Ok(incident) => {
+            if keep(state, *incident, now, effects) {
+                return;
+            }
+            "the file in its sandbox is of another broker".to_owned()
         }
-        Ok(_) => "the file in its sandbox is of another one".to_owned(),
         Err(problem) => problem,
     };
     state.fetches.failed(id, now);
@@ -135,12 +138,14 @@ pub fn fetched(
 }
 
 /// Keeps an incident of a broker of ours; says whether it is one.
-fn keep(state: &mut State, incident: Incident, now: Timestamp, effects: &mut Effects) -> bool {
+fn keep(state: &mut State, mut incident: Incident, now: Timestamp, effects: &mut Effects) -> bool {
     let broker = incident.broker;
     if !state.stored.brokers.contains_key(&broker) || incident.task.broker != broker {
         effects.notes.push(format!("incident {} is of no broker of ours: ignored", incident.id));
         return false;
     }
+    // An agent whose clock is ahead must not drive out what comes after it was set right.
+    incident.at = incident.at.min(now.0);
     match incident.whole {
         true => state.fetches.whole(incident.id),
         false => state.fetches.short(incident.id, now),
