@@ -18,7 +18,7 @@ use crate::{
     event::{Effects, Timestamp},
     kill::Grace,
     launch, plan, restart,
-    state::State,
+    state::{Connection, State},
 };
 
 /// A picture of Kafka older than this says nothing about now.
@@ -30,6 +30,11 @@ const SLOW_MS: u64 = 60_000;
 /// Why a broker may not be taken down now. `Display` is what operators read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Blocked {
+    /// Mesos is not there.
+    Disconnected {
+        /// What happened to the subscription.
+        reason: String,
+    },
     /// Not every task was heard from since we subscribed.
     Reconciling,
     /// Its agent is out of sight.
@@ -56,6 +61,7 @@ pub enum Blocked {
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Disconnected { reason } => write!(f, "not connected to Mesos: {reason}"),
             Self::Reconciling => f.write_str("Mesos has not reported on every task yet"),
             Self::OutOfSight => f.write_str("its agent is unreachable"),
             Self::Starting => f.write_str("it is coming up"),
@@ -82,6 +88,10 @@ pub enum How {
 /// How this broker would come to run what is wanted.
 pub fn how(state: &State, broker: &Broker) -> How {
     let Some(task) = broker.live_task() else { return How::Anew { refused: None } };
+    if task.stopping {
+        let refused = task.restart.as_ref().and_then(|restart| restart.refused.clone());
+        return How::Anew { refused };
+    }
     if let Some(restart) = &task.restart
         && restart.refused.is_some()
         && is_wanted(state, broker, restart)
@@ -249,6 +259,9 @@ fn may_serve(broker: &Broker) -> bool {
 /// Whether `broker` may be taken down now, and if not, why. Answers the partitions that are unavailable to `acks=all`
 /// writers meanwhile, whatever the order.
 pub fn gate(state: &State, broker: BrokerId, now: Timestamp) -> Result<Vec<PartitionId>, Blocked> {
+    if let Connection::Disconnected { reason } = &state.connection {
+        return Err(Blocked::Disconnected { reason: reason.clone() });
+    }
     if !state.reconcile.is_complete() {
         return Err(Blocked::Reconciling);
     }

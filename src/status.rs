@@ -65,7 +65,8 @@ pub(crate) fn follow(
     {
         (task.config, task.generation, task.settled) = (config, generation, false);
         task.restart = task.restart.take().filter(|restart| restart.generation > generation);
-        broker.forced = broker.forced.filter(|forced| *forced > generation);
+        // A stop that must not wait still must not: others wait for it, and it would wait for them.
+        broker.forced = broker.forced.filter(|forced| task.stopping || *forced > generation);
         effects.notes.push(format!("broker {id}: runs configuration {}, generation {generation}", config.0));
     }
     if task.condition != before {

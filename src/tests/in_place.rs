@@ -188,6 +188,46 @@ fn a_forced_restart_waits_for_nobody() {
     assert!(restarts(&world.subscribe()).is_empty());
 }
 
+// D26: nothing is under way while Mesos is not there, and the broker says so.
+#[test]
+fn a_restart_that_cannot_be_asked_for_says_so() {
+    let (mut world, _) = three();
+    world.ask_restart(1, true);
+    assert_eq!(waiting(&world, 1), (WaitReason::Start, "restarting in place".to_owned()));
+    world.handle(Event::Disconnected { reason: "no master answers".to_owned() });
+    let reason = "asked to restart, restart blocked: not connected to Mesos: no master answers";
+    assert_eq!(waiting(&world, 1), (WaitReason::Roll, reason.to_owned()));
+    world.ask_restart(0, false);
+    assert!(
+        world.messages()[0].starts_with("Broker-0 is Pending: asked to restart"),
+        "{:?}",
+        world.messages()
+    );
+}
+
+// An executor refuses a forced restart, and then makes it all the same, by the request's late twin: the stop that was decided
+// on meanwhile goes on without waiting for others, who wait for it.
+#[test]
+fn a_forced_stop_and_a_restart_do_not_wait_for_each_other() {
+    let (mut world, _) = three();
+    assert_eq!(restarts(&world.ask_restart(1, false)).len(), 1);
+    let [(id, what)] = restarts(&world.ask_restart(2, true))[..] else { panic!("one restart") };
+    let refused = ToScheduler::RestartRefused {
+        task: id,
+        config_id: what.0,
+        generation: what.1,
+        reason: "no room".to_owned(),
+    };
+    let effects = world.handle(Event::Message(Box::new(refused)));
+    assert_eq!(calls(&effects, call::Type::Kill).len(), 1);
+    world.runs(id, what);
+    // Neither the KILL nor the other's MESSAGE arrived.
+    resubscribe(&mut world);
+    let killed = calls(&world.pass(6000), call::Type::Kill).len();
+    assert_eq!(killed, 1, "{:?}", world.messages());
+    assert_eq!(waiting(&world, 2), (WaitReason::Stop, "stopping, to restart".to_owned()));
+}
+
 // A broker that is down comes back anyway: with the new generation.
 #[test]
 fn a_restart_of_a_broker_that_is_down_is_its_next_start() {
