@@ -161,8 +161,8 @@ async fn run_on<S: Store>(
     let view = Arc::new(scheduler.view(clock.now()));
     let zookeeper =
         ZooKeeper::new(&view.connection.zookeeper, ZOOKEEPER_SESSION).map_err(Failure::ZooKeeper)?;
-    let kafka = http::Kafka::new(http::Real::new(Arc::new(zookeeper), framework.name.clone()));
     let (view, shown) = watch::channel(view);
+    let kafka = http::Kafka::new(http::Real::new(Arc::new(zookeeper), framework.name.clone(), shown.clone()));
     let app = http::App::new(shown, kafka, inputs.clone(), clock).guarded_by(access.clone());
     let files = ::mesos::files::Files::new(process.masters.clone(), sandbox::QUESTION)
         .map_err(Failure::MesosClient)?;

@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod error;
+mod topic;
 
 pub use error::Error;
 
@@ -104,6 +105,16 @@ impl Client {
         self.get(&["v1", "connection"]).await
     }
 
+    /// `GET /v1/connection/address`.
+    pub async fn addresses(&self) -> Result<Answer<rest::Addresses>, Error> {
+        self.get(&["v1", "connection", "address"]).await
+    }
+
+    /// `GET /v1/connection/dns`.
+    pub async fn dns_names(&self) -> Result<Answer<rest::DnsNames>, Error> {
+        self.get(&["v1", "connection", "dns"]).await
+    }
+
     /// `GET /v1/brokers` (S-098).
     pub async fn brokers(&self) -> Result<Answer<rest::BrokerList>, Error> {
         self.get(&["v1", "brokers"]).await
@@ -123,8 +134,7 @@ impl Client {
     /// once. Empty where the broker never had a task.
     pub async fn restart_broker(&self, id: BrokerId, force: bool) -> Result<Answer<Vec<TaskId>>, Error> {
         let query: &[_] = if force { &[("force", "true".to_owned())] } else { &[] };
-        let (url, status, body) = self.send(Method::PUT, &["v1", "brokers", &id.to_string()], query).await?;
-        understand(&url, status, &body)
+        self.ask(Method::PUT, &["v1", "brokers", &id.to_string()], query).await
     }
 
     /// `GET /v1/plan`. The 503 of a rollout in progress is no error (S-048).
@@ -143,37 +153,29 @@ impl Client {
         self.get(&["v1", "plan", "status"]).await
     }
 
-    /// `GET /v1/topics` (S-102).
-    pub async fn topics(&self) -> Result<Answer<Vec<String>>, Error> {
-        self.get(&["v1", "topics"]).await
-    }
-
-    /// `GET /v1/topics/{name}` (S-103).
-    pub async fn topic(&self, name: &str) -> Result<Answer<rest::TopicDescription>, Error> {
-        // These do not survive in a URL's path, and Kafka takes none of them.
-        if matches!(name, "" | "." | "..") {
-            return Err(Error::Options { what: "topic name", reason: format!("{name:?} names no topic") });
+    /// `GET /admin/healthcheck` (S-119). The 500 of a service that is not well is no error.
+    pub async fn health(&self) -> Result<Answer<rest::Health>, Error> {
+        let (url, status, body) = self.send(Method::GET, &["admin", "healthcheck"], &[]).await?;
+        if status == StatusCode::INTERNAL_SERVER_ERROR
+            && let Ok(answer) = read(&url, &body)
+        {
+            return Ok(answer);
         }
-        self.get(&["v1", "topics", name]).await
+        understand(&url, status, &body)
     }
 
-    /// `POST /v1/topics` (S-104). What is `None` the scheduler decides (D41).
-    pub async fn create_topic(
+    async fn ask<T: DeserializeOwned>(
         &self,
-        name: &str,
-        partitions: Option<u32>,
-        replication: Option<u16>,
-    ) -> Result<Answer<rest::Message>, Error> {
-        let mut query = vec![("name", name.to_owned())];
-        query.extend(partitions.map(|count| ("partitions", count.to_string())));
-        query.extend(replication.map(|count| ("replication", count.to_string())));
-        let (url, status, body) = self.send(Method::POST, &["v1", "topics"], &query).await?;
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Answer<T>, Error> {
+        let (url, status, body) = self.send(method, path, query).await?;
         understand(&url, status, &body)
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<Answer<T>, Error> {
-        let (url, status, body) = self.send(Method::GET, path, &[]).await?;
-        understand(&url, status, &body)
+        self.ask(Method::GET, path, &[]).await
     }
 
     async fn send(

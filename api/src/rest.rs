@@ -18,14 +18,14 @@ mod schema;
 pub mod topic;
 
 pub use broker::{Agent, Broker, BrokerHealth, BrokerList, TaskState};
-pub use connection::Connection;
+pub use connection::{Addresses, Connection, DnsNames};
 pub use door::{Door, NotTakenOver, Refused};
 pub use error::{ErrorBody, ErrorCode};
 pub use health::{Check, CheckName, Health};
 pub use incident::IncidentList;
 pub use offer::{Evaluation, OfferDecision, OfferList, OfferOutcome, Refusal};
 pub use plan::{ActivePhase, Block, Phase, Plan, PlanActive, Stage, Status, Wait, WaitReason};
-pub use topic::{Message, Partition, PartitionState, TopicDescription};
+pub use topic::{Message, Partition, PartitionOffset, PartitionState, Report, TopicDescription};
 
 /// The golden rule: a body prints as expected, and reads back as what it was.
 #[cfg(test)]

@@ -7,6 +7,10 @@ use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, error::ErrorKin
 
 use crate::address::Secret;
 
+mod topic;
+
+pub(crate) use topic::Topic;
+
 /// Operate a Kafka service on Mesos: brokers, rollouts, topics.
 ///
 /// Answers are the service's own JSON, for scripts; --table shows them for people.
@@ -36,7 +40,7 @@ impl Args {
             _ if self.info => Ok(None),
             Some(command) => Ok(Some((self.common, command))),
             None => {
-                let message = "a command is missing: connection, broker, plan or topic; see --help";
+                let message = "a command is missing: connection, broker, plan, topic or health; see --help";
                 Err(Self::command().error(ErrorKind::MissingSubcommand, message))
             }
         }
@@ -111,7 +115,11 @@ pub(crate) struct Common {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show how clients reach the brokers
-    Connection,
+    Connection {
+        /// Only a part of it
+        #[command(subcommand)]
+        part: Option<Part>,
+    },
     /// Brokers of the service
     #[command(subcommand)]
     Broker(Broker),
@@ -121,6 +129,20 @@ pub(crate) enum Command {
     /// Topics of the cluster
     #[command(subcommand)]
     Topic(Topic),
+    /// Show whether the service is well, check by check
+    ///
+    /// The exit code is 1 when it is not; what fails is named on stderr.
+    #[command(after_long_help = "Example:\n  dcos-kafka health --table")]
+    Health,
+}
+
+/// `connection …`
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Part {
+    /// Only the brokers' addresses
+    Address,
+    /// Only the brokers' names in Mesos-DNS
+    Dns,
 }
 
 /// `broker …`
@@ -177,34 +199,6 @@ pub(crate) enum Plan {
     },
     /// Show the phase and the block at work; nothing but the plan's status when idle
     Active,
-}
-
-/// `topic …`
-#[derive(Debug, Subcommand)]
-pub(crate) enum Topic {
-    /// List all topics, Kafka's internal ones included
-    List,
-    /// Show the leader and the in-sync replicas of every partition
-    Describe {
-        /// The topic
-        #[arg(value_name = "TOPIC")]
-        name: String,
-    },
-    /// Create a topic
-    ///
-    /// What is not given the scheduler decides: 1 partition, and 3 replicas or as many as there are live brokers.
-    #[command(after_long_help = "Example:\n  dcos-kafka topic create orders --partitions=3 --replication=3")]
-    Create {
-        /// The topic: up to 249 ASCII letters, digits, '.', '_' and '-'
-        #[arg(value_name = "TOPIC")]
-        name: String,
-        /// How many partitions
-        #[arg(short, long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
-        partitions: Option<u32>,
-        /// How many replicas of each partition
-        #[arg(short, long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
-        replication: Option<u16>,
-    },
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -7,12 +7,13 @@ use api::client::{Answer, Client, Error, Options};
 
 use crate::{
     address::{self, Address},
-    args::{Broker, Command, Common, Plan, Topic},
+    args::{Broker, Command, Common, Part, Plan},
     failure::Failure,
     render,
 };
 
 mod follow;
+mod topic;
 
 /// Does what `command` says.
 pub(crate) async fn run(common: &Common, command: &Command) -> Result<(), Failure> {
@@ -21,9 +22,17 @@ pub(crate) async fn run(common: &Common, command: &Command) -> Result<(), Failur
     let client = client(common, &address)?;
     let scheduler = Scheduler { client, address, table: common.table };
     match command {
-        Command::Connection => {
+        Command::Connection { part: None } => {
             let answer = scheduler.client.connection().await;
             scheduler.show(answer, render::connection)
+        }
+        Command::Connection { part: Some(Part::Address) } => {
+            let answer = scheduler.client.addresses().await;
+            scheduler.show(answer, |part| render::column("ADDRESS", &part.address))
+        }
+        Command::Connection { part: Some(Part::Dns) } => {
+            let answer = scheduler.client.dns_names().await;
+            scheduler.show(answer, |part| render::column("DNS", &part.dns))
         }
         Command::Broker(Broker::List) => scheduler.brokers().await,
         Command::Broker(Broker::Incidents { id }) => {
@@ -49,18 +58,8 @@ pub(crate) async fn run(common: &Common, command: &Command) -> Result<(), Failur
             let answer = scheduler.client.plan_active().await;
             scheduler.show(answer, render::active)
         }
-        Command::Topic(Topic::List) => {
-            let answer = scheduler.client.topics().await;
-            scheduler.show(answer, |topics| render::topics(topics))
-        }
-        Command::Topic(Topic::Describe { name }) => {
-            let answer = scheduler.client.topic(name).await;
-            scheduler.show(answer, render::topic)
-        }
-        Command::Topic(Topic::Create { name, partitions, replication }) => {
-            let answer = scheduler.client.create_topic(name, *partitions, *replication).await;
-            scheduler.show(answer, |message| message.message.clone())
-        }
+        Command::Topic(topic) => topic::run(&scheduler, topic).await,
+        Command::Health => scheduler.health().await,
     }
 }
 
@@ -88,6 +87,19 @@ impl Scheduler {
         }
         let json = render::json(&answer.json);
         print(&json.map_err(|error| Failure::Local(format!("the answer cannot be printed: {error}")))?)
+    }
+
+    /// Shows every check; a failure where one fails (S-119).
+    async fn health(&self) -> Result<(), Failure> {
+        let answer = self.answered(self.client.health().await)?;
+        let failing: Vec<_> = answer
+            .body
+            .failing()
+            .map(|(name, check)| format!("{}: {}", name.as_str(), check.message))
+            .collect();
+        let healthy = answer.body.is_healthy();
+        self.show(Ok(answer), render::health)?;
+        if healthy { Ok(()) } else { Err(Failure::Unhealthy(failing.join("; "))) }
     }
 
     async fn brokers(&self) -> Result<(), Failure> {

@@ -24,6 +24,9 @@ pub(crate) enum Failure {
         /// Whom was asked.
         address: Box<Address>,
     },
+    /// The service is not well.
+    #[error("the service is not well: {0}")]
+    Unhealthy(String),
     /// The plan did not become Complete, or the broker did not come back.
     #[error("{0}")]
     Plan(String),
@@ -39,7 +42,7 @@ impl Failure {
         match self {
             Self::NoAddress => 2,
             Self::Request { error, .. } if matches!(**error, client::Error::Options { .. }) => 2,
-            Self::Local(_) | Self::Request { .. } | Self::Plan(_) => 1,
+            Self::Local(_) | Self::Request { .. } | Self::Unhealthy(_) | Self::Plan(_) => 1,
         }
     }
 }

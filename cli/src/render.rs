@@ -68,11 +68,7 @@ pub(crate) fn incidents(list: &rest::IncidentList) -> String {
 
 /// `broker restart`
 pub(crate) fn tasks(tasks: &[TaskId]) -> String {
-    let mut table = Table::new(["TASK ID"]);
-    for task in tasks {
-        table.row([task.to_string()]);
-    }
-    table.to_string()
+    column("TASK ID", &tasks.iter().map(TaskId::to_string).collect::<Vec<_>>())
 }
 
 /// `plan show`
@@ -123,13 +119,41 @@ fn block_message(block: &rest::Block) -> String {
     text
 }
 
-/// `topic list`
-pub(crate) fn topics(topics: &[String]) -> String {
-    let mut table = Table::new(["TOPIC"]);
-    for topic in topics {
-        table.row([topic]);
+/// One column, as of `topic list`.
+pub(crate) fn column(head: &str, cells: &[String]) -> String {
+    let mut table = Table::new([head]);
+    for cell in cells {
+        table.row([cell]);
     }
     table.to_string()
+}
+
+/// `health`
+pub(crate) fn health(health: &rest::Health) -> String {
+    let mut table = Table::new(["CHECK", "HEALTHY", "MESSAGE"]);
+    for (name, check) in &health.0 {
+        table.row([name.as_str(), if check.healthy { "yes" } else { "NO" }, &check.message]);
+    }
+    table.to_string()
+}
+
+/// `topic offsets`
+pub(crate) fn offsets(offsets: &[rest::PartitionOffset]) -> String {
+    let mut table = Table::new(["PARTITION", "OFFSET"]);
+    for partition in offsets {
+        table.row([partition.number.to_string(), partition.offset.to_string()]);
+    }
+    table.to_string()
+}
+
+/// `topic under_replicated_partitions` and `topic unavailable_partitions`: Kafka's own lines, or a word that there are
+/// none.
+pub(crate) fn report(report: &rest::Report) -> String {
+    let mut text = if report.message.is_empty() { "(none)\n".to_owned() } else { report.message.clone() };
+    if let Some(note) = &report.note {
+        text.push_str(&format!("note: {note}\n"));
+    }
+    text
 }
 
 /// `topic describe`

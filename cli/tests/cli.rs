@@ -15,7 +15,7 @@ use std::{
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderMap, StatusCode, Uri},
+    http::{HeaderMap, Method, StatusCode, Uri},
     response::Response,
     routing::{get, post},
 };
@@ -125,6 +125,86 @@ async fn connection() {
         vip:       broker.kafka.l4lb.thisdcos.directory:9092
         zookeeper: master.mesos:2181/dcos-service-kafka
     "#]]);
+}
+
+// S-088, S-089: the parts of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn connection_parts() {
+    let router = Router::new()
+        .route("/v1/connection/address", get(|| async { r#"{"address":["10.0.0.211:9843"]}"# }))
+        .route("/v1/connection/dns", get(|| async { r#"{"dns":["broker-0.kafka.mesos:9843"]}"# }));
+    let stub = Stub::serve(router).await;
+    stub.run("--name=kafka connection address").await.prints(expect![[r#"
+        {
+            "address": [
+                "10.0.0.211:9843"
+            ]
+        }
+    "#]]);
+    stub.run("connection dns").await.prints(expect![[r#"
+        {
+            "dns": [
+                "broker-0.kafka.mesos:9843"
+            ]
+        }
+    "#]]);
+    stub.run("connection --table address").await.prints(expect![[r#"
+        ADDRESS
+        10.0.0.211:9843
+    "#]]);
+    stub.run("connection dns --table").await.prints(expect![[r#"
+        DNS
+        broker-0.kafka.mesos:9843
+    "#]]);
+}
+
+// S-119, D19: the checks on stdout, what fails on stderr too, and an exit code for scripts.
+#[tokio::test(flavor = "multi_thread")]
+async fn health() {
+    let check = |healthy: bool, message: &str| format!(r#"{{"healthy":{healthy},"message":"{message}"}}"#);
+    let body = format!(
+        r#"{{"broker_count":{},"under_replicated":{}}}"#,
+        check(true, "3 of 3 brokers run"),
+        check(false, "1 under-replicated: orders/7")
+    );
+    let ill = move || async move { (StatusCode::INTERNAL_SERVER_ERROR, body) };
+    let stub = Stub::serve(Router::new().route("/admin/healthcheck", get(ill))).await;
+    let run = stub.run("health").await;
+    assert_eq!(run.code, Some(1));
+    assert_eq!(run.err, "error: the service is not well: under_replicated: 1 under-replicated: orders/7\n");
+    expect![[r#"
+        {
+            "broker_count": {
+                "healthy": true,
+                "message": "3 of 3 brokers run"
+            },
+            "under_replicated": {
+                "healthy": false,
+                "message": "1 under-replicated: orders/7"
+            }
+        }
+    "#]]
+    .assert_eq(&run.out);
+    expect![[r#"
+        CHECK             HEALTHY  MESSAGE
+        broker_count      yes      3 of 3 brokers run
+        under_replicated  NO       1 under-replicated: orders/7
+    "#]]
+    .assert_eq(&stub.run("health --table").await.out);
+
+    let body = format!(r#"{{"store":{}}}"#, check(true, "the last commit succeeded"));
+    let well = move || async move { body };
+    let stub = Stub::serve(Router::new().route("/admin/healthcheck", get(well))).await;
+    assert_eq!(stub.run("health").await.code, Some(0));
+    // A failure of the scheduler itself is not taken for a check's.
+    let failed = || async { error(500, "InternalError", "the scheduler failed on this request") };
+    let stub = Stub::serve(Router::new().route("/admin/healthcheck", get(failed))).await;
+    stub.run("health").await.fails(
+        1,
+        expect![[r#"
+            error: the scheduler failed on this request (InternalError, request r-1)
+        "#]],
+    );
 }
 
 // S-098, D4
@@ -375,6 +455,96 @@ async fn topics() {
     stub.run("topic create topic1 --table").await.prints(expect![[r#"
         Output: Created topic "topic1".
     "#]]);
+}
+
+/// A scheduler that answers every request of a topic with the request itself, as a message.
+async fn echo() -> Stub {
+    async fn echo(method: Method, uri: Uri) -> String {
+        format!(r#"{{"message":"{method} {uri}\n"}}"#)
+    }
+    Stub::serve(Router::new().fallback(echo)).await
+}
+
+// S-106, S-109…S-111: what is sent where.
+#[tokio::test(flavor = "multi_thread")]
+async fn topic_changes_and_reports() {
+    let stub = echo().await;
+    for (line, request) in [
+        ("topic partitions topic1 2", "PUT /v1/topics/topic1?operation=partitions&partitions=2"),
+        ("topic delete topic1", "DELETE /v1/topics/topic1"),
+        ("topic under_replicated_partitions", "GET /v1/topics/under_replicated_partitions"),
+        ("topic under-replicated-partitions", "GET /v1/topics/under_replicated_partitions"),
+        ("topic unavailable_partitions", "GET /v1/topics/unavailable_partitions"),
+        ("topic unavailable-partitions", "GET /v1/topics/unavailable_partitions"),
+    ] {
+        let run = stub.run(&format!("{line} --table")).await;
+        assert_eq!((run.code, run.out, run.err), (Some(0), format!("{request}\n"), String::new()), "{line}");
+        let json = stub.run(line).await;
+        assert_eq!(json.out, format!("{{\n    \"message\": \"{request}\\n\"\n}}\n"), "{line}");
+    }
+    assert_eq!(stub.run("topic delete ..").await.code, Some(2), "no path goes up");
+}
+
+// S-110…S-112: none is said to be none where people read it, and Kafka's own lines stay as they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn topic_reports() {
+    let line =
+        r#"{"message":"\tTopic: orders\tPartition: 7\tLeader: 0\tReplicas: 0,1\tIsr: 0\n","note":"n"}"#;
+    let router = Router::new()
+        .route("/v1/topics/unavailable_partitions", get(|| async { r#"{"message":""}"# }))
+        .route("/v1/topics/under_replicated_partitions", get(move || async move { line }));
+    let stub = Stub::serve(router).await;
+    stub.run("topic unavailable_partitions").await.prints(expect![[r#"
+        {
+            "message": ""
+        }
+    "#]]);
+    stub.run("topic unavailable_partitions --table").await.prints(expect![[r#"
+        (none)
+    "#]]);
+    let run = stub.run("topic under_replicated_partitions --table").await;
+    assert_eq!(run.out, "\tTopic: orders\tPartition: 7\tLeader: 0\tReplicas: 0,1\tIsr: 0\nnote: n\n");
+}
+
+// S-105, D6
+#[tokio::test(flavor = "multi_thread")]
+async fn topic_offsets() {
+    async fn offsets(uri: Uri) -> String {
+        let sent = if uri.query() == Some("time=first") { 0 } else { 333 };
+        format!(r#"[{{"0":"{sent}"}},{{"1":"334"}}]"#)
+    }
+    let stub = Stub::serve(Router::new().route("/v1/topics/topic1/offsets", get(offsets))).await;
+    stub.run("topic offsets topic1").await.prints(expect![[r#"
+        [
+            {
+                "0": "333"
+            },
+            {
+                "1": "334"
+            }
+        ]
+    "#]]);
+    stub.run("topic offsets topic1 --time=first --table").await.prints(expect![[r#"
+        PARTITION  OFFSET
+        0          0
+        1          334
+    "#]]);
+    assert_eq!(stub.run("topic offsets topic1 --time=-2").await.code, Some(0));
+}
+
+// A topic may bear the name of a report; its description is asked for as such.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_called_as_a_report() {
+    async fn describe(uri: Uri) -> (StatusCode, String) {
+        error(404, "TopicNotFound", &uri.to_string())
+    }
+    let stub = Stub::serve(Router::new().fallback(describe)).await;
+    for name in ["under_replicated_partitions", "unavailable_partitions"] {
+        let run = stub.run(&format!("topic describe {name}")).await;
+        assert_eq!(run.err, format!("error: /v1/topics/{name}?describe=true (TopicNotFound, request r-1)\n"));
+    }
+    let run = stub.run("topic describe topic1").await;
+    assert_eq!(run.err, "error: /v1/topics/topic1 (TopicNotFound, request r-1)\n");
 }
 
 // D16: the scheduler's own words, with the code and the id that finds them in its log.

@@ -54,7 +54,7 @@ pub use self::{
     cluster::{Kafka, Real},
     error::ApiError,
     server::{BindError, Listener, bind},
-    topic::Topics,
+    topic::{Time, Topics},
 };
 
 /// What the routes answer from.
@@ -99,6 +99,16 @@ impl App {
         self.view.borrow().clone()
     }
 
+    /// The last published view, once there are brokers to ask.
+    fn brokers(&self) -> Result<Arc<View>, ApiError> {
+        let view = self.registered()?;
+        if view.connection.address.is_empty() {
+            let message = "no broker is running yet; GET /v1/plan says what they wait for";
+            return Err(ApiError::new(ErrorCode::KafkaUnavailable, message));
+        }
+        Ok(view)
+    }
+
     /// The last published view, once there is something to tell (D16).
     fn registered(&self) -> Result<Arc<View>, ApiError> {
         let view = self.view();
@@ -123,13 +133,16 @@ pub fn admin(app: App) -> Router {
 fn every_route() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(document::head())
         .routes(routes!(connection::show))
+        .routes(routes!(connection::addresses))
+        .routes(routes!(connection::dns_names))
         .routes(routes!(broker::list))
         .routes(routes!(broker::show, broker::restart))
         .routes(routes!(broker::incidents))
         .routes(routes!(plan::show))
         .routes(routes!(plan::active))
         .routes(routes!(topic::list, topic::create))
-        .routes(routes!(topic::describe))
+        .routes(routes!(topic::describe, topic::change::operate, topic::change::delete))
+        .routes(routes!(topic::offsets::offsets))
         .routes(routes!(debug::offers))
         .routes(routes!(debug::door))
         .routes(routes!(document::show))

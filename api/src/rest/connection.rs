@@ -1,4 +1,4 @@
-//! `GET /v1/connection`: what a client needs to reach the brokers (S-014, S-088…S-090).
+//! `GET /v1/connection` and its parts: what a client needs to reach the brokers (S-014, S-088…S-090).
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,22 @@ pub struct Connection {
     pub vip: String,
     /// ZooKeeper with Kafka's own chroot (S-015, D7).
     pub zookeeper: String,
+}
+
+/// `GET /v1/connection/address`: the one part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Addresses {
+    /// As in [`Connection`].
+    pub address: Vec<String>,
+}
+
+/// `GET /v1/connection/dns`: the other part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct DnsNames {
+    /// As in [`Connection`].
+    pub dns: Vec<String>,
 }
 
 #[cfg(test)]

@@ -67,13 +67,15 @@ codes! {
     MethodNotAllowed = 405,
     /// The topic to be created exists.
     TopicAlreadyExists = 409,
+    /// Kafka's setting `delete.topic.enable` is false, so nothing was deleted.
+    TopicDeletionDisabled = 409,
     /// The request's body is too long; no route takes one.
     RequestTooLarge = 413,
     /// Too many wrong tokens came from this address. `Retry-After` says when to ask again.
     TooManyFailures = 429,
     /// A fault of ours; the log has it under the request id.
     InternalError = 500,
-    /// What is asked for is part of the API, but this version cannot do it yet.
+    /// What is asked for is part of the API, but this version, of the service or of Kafka, cannot do it.
     NotSupported = 501,
     /// Kafka refused the request for a reason of its own, given in the message.
     KafkaRefused = 502,
@@ -83,7 +85,9 @@ codes! {
     NotRegistered = 503,
     /// Too many requests are being answered. `Retry-After` says when to ask again.
     Overloaded = 503,
-    /// The answer took too long. What was asked for may have happened all the same.
+    /// It is not known whether what was asked for happened. Look before asking again.
+    OutcomeUnknown = 504,
+    /// The answer took too long. Nothing was changed.
     Timeout = 504,
 }
 

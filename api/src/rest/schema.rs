@@ -6,11 +6,11 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         ObjectBuilder, Ref, RefOr,
-        schema::{Schema, SchemaType, Type},
+        schema::{AdditionalProperties, Schema, SchemaType, Type},
     },
 };
 
-use super::{Partition, PartitionState};
+use super::{Partition, PartitionOffset, PartitionState};
 use crate::{ids::TaskId, incident::Cause};
 
 fn text() -> ObjectBuilder {
@@ -48,14 +48,19 @@ impl ToSchema for Cause {
     }
 }
 
+fn one_key(of: impl Into<AdditionalProperties<Schema>>, description: &str) -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .description(Some(description))
+        .additional_properties(Some(of))
+        .min_properties(Some(1))
+        .max_properties(Some(1))
+        .into()
+}
+
 impl PartialSchema for Partition {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .description(Some("One partition: an object with its number as the only key (S-103)."))
-            .additional_properties(Some(Ref::from_schema_name("PartitionState")))
-            .min_properties(Some(1))
-            .max_properties(Some(1))
-            .into()
+        let state = Ref::from_schema_name("PartitionState");
+        one_key(state, "One partition: an object with its number as the only key (S-103).")
     }
 }
 
@@ -66,5 +71,21 @@ impl ToSchema for Partition {
 
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         schemas.push((PartitionState::name().into_owned(), PartitionState::schema()));
+    }
+}
+
+impl PartialSchema for PartitionOffset {
+    fn schema() -> RefOr<Schema> {
+        let offset: RefOr<Schema> = text().pattern(Some("^[0-9]+$")).into();
+        one_key(
+            offset,
+            "One partition: an object with its number as the only key, and its offset as a text (S-105).",
+        )
+    }
+}
+
+impl ToSchema for PartitionOffset {
+    fn name() -> Cow<'static, str> {
+        "PartitionOffset".into()
     }
 }

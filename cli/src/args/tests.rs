@@ -32,6 +32,37 @@ fn topic_create() {
     assert_eq!(counts("topic create topic1 -p 3 -r 2"), (Some(3), Some(2)));
 }
 
+// S-117: the guide's spelling, and one with hyphens.
+#[test]
+fn both_spellings() {
+    for name in ["under_replicated_partitions", "under-replicated-partitions"] {
+        let command = parse(&format!("topic {name}")).unwrap().command;
+        assert!(matches!(command, Some(Command::Topic(Topic::UnderReplicatedPartitions))), "{name}");
+    }
+    for name in ["unavailable_partitions", "unavailable-partitions"] {
+        let command = parse(&format!("topic {name}")).unwrap().command;
+        assert!(matches!(command, Some(Command::Topic(Topic::UnavailablePartitions))), "{name}");
+    }
+}
+
+// S-105, D6
+#[test]
+fn topic_offsets() {
+    let time = |line: &str| match parse(line).map(|args| args.command) {
+        Ok(Some(Command::Topic(Topic::Offsets { time, .. }))) => Ok(time.map(|time| time.0)),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.exit_code()),
+    };
+    assert_eq!(time("topic offsets t"), Ok(None));
+    for good in ["first", "last", "-1", "-2", "0", "1764104090500"] {
+        assert_eq!(time(&format!("topic offsets t --time={good}")), Ok(Some(good.to_owned())));
+        assert_eq!(time(&format!("topic offsets t --time {good}")), Ok(Some(good.to_owned())));
+    }
+    for bad in ["", "-3", "now", "1.5", "9223372036854775808"] {
+        assert_eq!(time(&format!("topic offsets t --time={bad}")), Err(2), "{bad}");
+    }
+}
+
 // Usage mistakes end with 2, help and version with 0.
 #[test]
 fn exit_codes() {
@@ -49,6 +80,10 @@ fn exit_codes() {
         "plan show --within 5",
         "plan show --wait --within 0",
         "connection --timeout x",
+        "connection addresses",
+        "topic partitions t",
+        "topic partitions t 0",
+        "topic delete",
         "connection --token t --token-file f",
     ] {
         assert_eq!(code(line), 2, "{line}");

@@ -158,7 +158,7 @@ fn topic_tables() {
         topic0
         topic1
     "#]]
-    .assert_eq(&topics(&["topic0".to_owned(), "topic1".to_owned()]));
+    .assert_eq(&column("TOPIC", &["topic0".to_owned(), "topic1".to_owned()]));
     let state = |leader, isr: &[i32]| json!({"controller_epoch": 1, "isr": isr, "leader": leader, "leader_epoch": 4, "version": 1});
     let description = json!({"partitions": [{"0": state(0, &[0, 1, 2])}, {"1": state(-1, &[])}]});
     expect![[r#"

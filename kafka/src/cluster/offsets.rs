@@ -100,16 +100,17 @@ impl Cluster {
         let metadata = self.metadata_of(topic).await?;
         let known = metadata.topics.get(topic.as_str()).filter(|known| known.exists());
         let known = known.ok_or_else(|| OffsetsError::NotFound { topic: topic.clone() })?;
-        let (mut leaders, mut without) = (BTreeMap::<&String, Vec<u32>>::new(), Vec::new());
+        let (mut leaders, mut without) = (BTreeMap::<String, Vec<u32>>::new(), Vec::new());
         for (number, partition) in &known.partitions {
             match partition.leader.and_then(|leader| metadata.brokers.get(&leader)) {
-                Some(address) => leaders.entry(address).or_default().push(*number),
+                Some(address) => leaders.entry(address.clone()).or_default().push(*number),
                 None => without.push(*number),
             }
         }
         if !without.is_empty() {
             return Err(OffsetsError::NoLeader { topic: topic.clone(), partitions: without });
         }
+        // Addresses are owned: a future that borrows each of them could not go from thread to thread.
         let answers = stream::iter(leaders)
             .map(|(address, partitions)| self.led(address, topic, partitions, at))
             .buffer_unordered(AT_ONCE);
@@ -123,11 +124,11 @@ impl Cluster {
 
     async fn led(
         &self,
-        address: &str,
+        address: String,
         topic: &TopicName,
         partitions: Vec<u32>,
         at: At,
     ) -> Result<Offsets, Error> {
-        self.connect(address).await?.list_offsets(topic, &partitions, at).await
+        self.connect(&address).await?.list_offsets(topic, &partitions, at).await
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::topic::Topics;
 
 mod real;
+mod refused;
 mod topics;
 
 pub use real::Real;

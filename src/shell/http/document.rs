@@ -18,11 +18,11 @@ use utoipa::{
     },
 };
 
-use super::{ApiError, every_route};
+use super::{ApiError, every_route, topic::report};
 
 mod security;
 
-/// What any route may answer instead.
+/// What any route may answer instead. One that changes something says `OutcomeUnknown` where another says `Timeout`.
 const ANY: [ErrorCode; 3] = [ErrorCode::RequestTooLarge, ErrorCode::InternalError, ErrorCode::Timeout];
 const JSON: &str = "application/json";
 
@@ -59,6 +59,8 @@ refusals! {
                        request_id is also the header x-request-id and in the scheduler's log. On DC/OS all paths are \
                        below /service/<name>.",
     ),
+    // Told apart from topics by their handler, since topics may have their names.
+    paths(report::under_replicated_partitions, report::unavailable_partitions),
     components(schemas(ErrorBody)),
     tags(
         (name = "connection", description = "How clients reach the brokers"),
@@ -112,7 +114,9 @@ pub(super) fn document() -> Document {
 /// The answers to what is refused with `codes`, or with those of [`ANY`]: by status, with an example of each code.
 pub(super) fn responses(codes: &[ErrorCode]) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status = BTreeMap::<u16, Vec<ErrorCode>>::new();
-    for code in codes.iter().chain(&ANY) {
+    let changes = codes.contains(&ErrorCode::OutcomeUnknown);
+    let any = ANY.iter().filter(|code| !(changes && **code == ErrorCode::Timeout));
+    for code in codes.iter().chain(any) {
         by_status.entry(code.status()).or_default().push(*code);
     }
     let shared = |codes: &[ErrorCode]| match codes {

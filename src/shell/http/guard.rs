@@ -70,6 +70,7 @@ pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, n
 }
 
 async fn run(request: Request, next: Next) -> Response {
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     // After a panic nothing of the request is used again: what it owned is dropped, and views are never written here.
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
     let error = match tokio::time::timeout(DEADLINE, answer).await {
@@ -80,13 +81,14 @@ async fn run(request: Request, next: Next) -> Response {
                 "the scheduler failed on this request; its log has the details under the request id";
             ApiError::new(ErrorCode::InternalError, message)
         }
-        Err(_) => {
+        Err(_) if changes => {
             let message = format!(
-                "no answer within {} s; what was asked for may have happened all the same",
+                "no answer within {} s; it is not known whether what was asked for happened",
                 DEADLINE.as_secs()
             );
-            ApiError::new(ErrorCode::Timeout, message)
+            ApiError::new(ErrorCode::OutcomeUnknown, message)
         }
+        Err(_) => ApiError::new(ErrorCode::Timeout, format!("no answer within {} s", DEADLINE.as_secs())),
     };
     error.into_response()
 }

@@ -35,6 +35,14 @@ pub(super) fn pairs(
     Ok(given)
 }
 
+/// What was read, where nothing was wrong with it.
+pub(super) fn whole<T>(read: Option<T>, errors: Vec<String>) -> Result<T, ApiError> {
+    match read {
+        Some(read) if errors.is_empty() => Ok(read),
+        _ => Err(ApiError::parameter(errors.join("; "))),
+    }
+}
+
 /// `true` or `false`; what is not given is false.
 pub(super) fn flag(given: &BTreeMap<String, String>, key: &str, errors: &mut Vec<String>) -> bool {
     match given.get(key).map(String::as_str) {

@@ -66,7 +66,7 @@ fn described(method: &str, uri: &str, status: StatusCode, text: &str) {
     let mut paths: Vec<_> = DOCUMENT["paths"].as_object().unwrap().iter().filter(|(t, _)| fits(t)).collect();
     paths.sort_by_key(|(template, _)| template.matches('{').count());
     let method = if method == "HEAD" { "get".to_owned() } else { method.to_lowercase() };
-    let operation = paths.first().and_then(|(_, item)| item.get(&method));
+    let operation = paths.iter().find_map(|(_, item)| item.get(&method));
     let code = serde_json::from_str::<rest::ErrorBody>(text).ok().map(|body| body.error_code);
     if matches!(code, Some(rest::ErrorCode::RouteNotFound | rest::ErrorCode::MethodNotAllowed)) {
         return;

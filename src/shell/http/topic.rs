@@ -1,54 +1,73 @@
-//! `/v1/topics`: passed straight to Kafka (S-102…S-104).
+//! `/v1/topics` and what is below: passed straight to Kafka (S-102…S-106, S-109…S-112).
 //!
 //! List and description come from ZooKeeper, as the original's did, so they are told while no broker answers too.
-//! The list is sorted; the guide's sample has no order. Creating asks the controller.
+//! The list is sorted; the guide's sample has no order. Everything else asks the brokers.
 
-use api::rest::{ErrorCode, Message, Partition, PartitionState, TopicDescription};
+use std::collections::BTreeMap;
+
+use api::rest::{self, ErrorCode, Message, Partition, PartitionState, TopicDescription};
 use axum::{
     Json,
     extract::{Path, RawQuery, State, rejection::PathRejection},
+    response::{IntoResponse, Response},
 };
 use futures_util::future::BoxFuture;
 use kafka::{
     client::Created,
-    cluster::CreateTopicError,
+    report::Report,
     topic::{NewTopic, TopicName},
-    zookeeper::{self, TopicState},
+    zookeeper::TopicState,
 };
 
-use super::{ApiError, App, document::refusals};
+use super::{ApiError, App, document::refusals, query};
 
-mod query;
-mod refused;
+pub(super) mod change;
+pub(super) mod offsets;
+pub(super) mod parameters;
+pub(super) mod report;
+
+pub use offsets::Time;
 
 refusals! {
     /// Of [`list`].
     List = [NotRegistered, Overloaded, KafkaRefused, KafkaUnavailable];
-    /// Of [`describe`].
-    Describe = [InvalidParameter, TopicNotFound, NotRegistered, Overloaded, KafkaRefused, KafkaUnavailable];
+    /// Of whatever asks for one topic and changes nothing.
+    ReadOne = [
+        InvalidParameter, TopicNotFound, NotRegistered, Overloaded, KafkaRefused, KafkaUnavailable, NotSupported,
+    ];
     /// Of [`create`].
     Create = [
         InvalidParameter, TopicAlreadyExists, NotRegistered, Overloaded, KafkaRefused, KafkaUnavailable,
+        OutcomeUnknown, NotSupported,
     ];
 }
 
-/// What these routes ask of Kafka.
+/// What these routes ask of Kafka, which answers with the refusal as it is told to the operator.
 pub trait Topics: Send + Sync + 'static {
     /// The names of all topics, sorted.
-    fn list(&self) -> BoxFuture<'_, Result<Vec<String>, zookeeper::Error>>;
+    fn list(&self) -> BoxFuture<'_, Result<Vec<String>, ApiError>>;
 
     /// A topic's assignment and partition states; `None` where there is no such topic.
-    fn describe<'a>(
+    fn describe<'a>(&'a self, name: &'a TopicName) -> BoxFuture<'a, Result<Option<TopicState>, ApiError>>;
+
+    /// Creates a topic; what is not given is decided for the live brokers (D41).
+    fn create(&self, topic: NewTopic) -> BoxFuture<'_, Result<Created, ApiError>>;
+
+    /// Deletes a topic, as far as Kafka takes that on.
+    fn delete<'a>(&'a self, name: &'a TopicName) -> BoxFuture<'a, Result<(), ApiError>>;
+
+    /// Gives a topic so many partitions in all.
+    fn add_partitions<'a>(&'a self, name: &'a TopicName, count: u32) -> BoxFuture<'a, Result<(), ApiError>>;
+
+    /// The offset of the record of that time in each partition of a topic.
+    fn offsets<'a>(
         &'a self,
         name: &'a TopicName,
-    ) -> BoxFuture<'a, Result<Option<TopicState>, zookeeper::Error>>;
+        time: Time,
+    ) -> BoxFuture<'a, Result<BTreeMap<u32, u64>, ApiError>>;
 
-    /// Creates a topic by asking the cluster at `bootstrap`; what is not given is decided for its live brokers (D41).
-    fn create(
-        &self,
-        bootstrap: Vec<String>,
-        topic: NewTopic,
-    ) -> BoxFuture<'_, Result<Created, CreateTopicError>>;
+    /// The partitions that a report is about, as `kafka-topics.sh --describe` prints them.
+    fn report(&self, kind: Report) -> BoxFuture<'_, Result<String, ApiError>>;
 }
 
 /// The names of all topics (S-102), sorted, Kafka's internal ones included.
@@ -62,35 +81,40 @@ pub trait Topics: Send + Sync + 'static {
 pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<String>>, ApiError> {
     app.registered()?;
     let topics = app.kafka.topics.clone();
-    let listed = app.slots.read(async move { topics.list().await }).await?;
-    listed.map(Json).map_err(|error| refused::by_zookeeper(&error))
+    app.slots.read(async move { topics.list().await }).await?.map(Json)
 }
 
 /// Leader, in-sync replicas and epochs of every partition (S-103, D5), as Kafka stores them.
 #[utoipa::path(
     get, path = "/v1/topics/{name}", tag = "topics",
-    params(("name" = String, Path, description = "The topic", example = "topic1")),
+    params(
+        ("name" = String, Path, description = "The topic", example = "topic1"),
+        ("describe" = Option<bool>, Query, description = "Changes nothing, but for a topic called as a report is"),
+    ),
     responses(
         (status = 200, description = "Its partitions", body = TopicDescription, example = json!({"partitions": [
             {"0": {"controller_epoch": 1, "isr": [0, 1, 2], "leader": 0, "leader_epoch": 0, "version": 1}}
         ]})),
-        Describe,
+        ReadOne,
     ),
 )]
 pub(super) async fn describe(
     State(app): State<App>,
     name: Result<Path<String>, PathRejection>,
-) -> Result<Json<TopicDescription>, ApiError> {
-    let Path(name) = name?;
-    let name: TopicName =
-        name.parse().map_err(|error| ApiError::caused(ErrorCode::InvalidParameter, &error))?;
-    app.registered()?;
-    let topics = app.kafka.topics.clone();
-    let asked = name.clone();
-    let found = app.slots.read(async move { topics.describe(&asked).await }).await?;
-    match found.map_err(|error| refused::by_zookeeper(&error))? {
-        Some(state) => description(&name, state).map(Json),
-        None => Err(ApiError::new(ErrorCode::TopicNotFound, format!("topic \"{name}\" does not exist"))),
+    RawQuery(text): RawQuery,
+) -> Result<Response, ApiError> {
+    let mut errors = Vec::new();
+    let name = topic_name(name, &mut errors)?;
+    let given = query::pairs(&text.unwrap_or_default(), &["describe"], &mut errors)?;
+    let as_topic = query::flag(&given, "describe", &mut errors);
+    let name = query::whole(name, errors)?;
+    // Kafka takes these names for topics, and the guide for routes.
+    if let Some(kind) = report::of(name.as_str()).filter(|_| !as_topic) {
+        return Ok(report::show(&app, kind, &name).await?.into_response());
+    }
+    match look(&app, &name).await? {
+        Some(state) => Ok(Json(description(&name, state)?).into_response()),
+        None => Err(not_found(&name)),
     }
 }
 
@@ -114,22 +138,37 @@ pub(super) async fn create(
     State(app): State<App>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Message>, ApiError> {
-    let topic = query::new_topic(query.as_deref().unwrap_or_default())?;
-    let bootstrap = app.registered()?.connection.address.clone();
-    if bootstrap.is_empty() {
-        let message = "no broker is running yet; GET /v1/plan says what they wait for";
-        return Err(ApiError::new(ErrorCode::KafkaUnavailable, message));
-    }
+    let topic = parameters::new_topic(query.as_deref().unwrap_or_default())?;
+    app.brokers()?;
     let name = topic.name.clone();
     let topics = app.kafka.topics.clone();
-    let created = app.slots.change(async move { topics.create(bootstrap, topic).await }).await?;
-    let created = created.map_err(|error| refused::by_kafka(&name, &error))?;
+    let created = app.slots.change(async move { topics.create(topic).await }).await??;
     tracing::info!(topic = %name, partitions = created.partitions, replication = created.replication, "topic created");
     Ok(Json(Message::created(name.as_str())))
 }
 
+/// The state of a topic, if there is one.
+async fn look(app: &App, name: &TopicName) -> Result<Option<TopicState>, ApiError> {
+    app.registered()?;
+    let (topics, name) = (app.kafka.topics.clone(), name.clone());
+    app.slots.read(async move { topics.describe(&name).await }).await?
+}
+
+/// The name in a path; what is wrong with it goes to `errors`.
+fn topic_name(
+    name: Result<Path<String>, PathRejection>,
+    errors: &mut Vec<String>,
+) -> Result<Option<TopicName>, ApiError> {
+    let Path(name) = name?;
+    Ok(name.parse().map_err(|error: kafka::topic::InvalidTopicName| errors.push(error.to_string())).ok())
+}
+
+fn not_found(name: &TopicName) -> ApiError {
+    ApiError::new(ErrorCode::TopicNotFound, format!("topic \"{name}\" does not exist"))
+}
+
 /// Real values of every partition, or none at all (S-103).
-fn description(name: &TopicName, topic: TopicState) -> Result<TopicDescription, ApiError> {
+fn description(name: &TopicName, topic: TopicState) -> Result<rest::TopicDescription, ApiError> {
     let TopicState { assignment, mut states } = topic;
     let (mut partitions, mut missing) = (Vec::new(), Vec::new());
     for number in assignment.into_keys() {

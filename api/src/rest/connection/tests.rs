@@ -19,3 +19,12 @@ fn body() {
         ]],
     );
 }
+
+// S-088, S-089: the parts keep key, order and meaning.
+#[test]
+fn parts() {
+    let address = vec!["10.0.0.211:9843".to_owned(), "10.0.0.217:10056".to_owned()];
+    golden(&Addresses { address }, &expect![[r#"{"address":["10.0.0.211:9843","10.0.0.217:10056"]}"#]]);
+    let dns = vec!["broker-0.kafka.mesos:9843".to_owned()];
+    golden(&DnsNames { dns }, &expect![[r#"{"dns":["broker-0.kafka.mesos:9843"]}"#]]);
+}

@@ -39,6 +39,7 @@ fn codes() {
         404 TopicNotFound
         405 MethodNotAllowed
         409 TopicAlreadyExists
+        409 TopicDeletionDisabled
         413 RequestTooLarge
         429 TooManyFailures
         500 InternalError
@@ -47,6 +48,7 @@ fn codes() {
         503 KafkaUnavailable
         503 NotRegistered
         503 Overloaded
+        504 OutcomeUnknown
         504 Timeout
     "#]]
     .assert_eq(&list);

@@ -3,6 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use kafka::{client::Options, cluster::Cluster, zookeeper::ZooKeeper};
+use tokio::sync::watch;
+
+use crate::view::View;
 
 /// Limit of each request to a broker. With an unreachable one tried first, two fit into a request's deadline.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -12,16 +15,22 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 pub struct Real {
     pub(super) zookeeper: Arc<ZooKeeper>,
     cluster: Cluster,
+    /// Says where the brokers are.
+    view: watch::Receiver<Arc<View>>,
 }
 
 impl Real {
-    /// Kafka at `zookeeper` (with its chroot); brokers' logs show `client_id`.
-    pub fn new(zookeeper: Arc<ZooKeeper>, client_id: impl Into<String>) -> Self {
-        Self { zookeeper, cluster: Cluster::new([], Options::new(client_id, TIMEOUT)) }
+    /// Kafka at `zookeeper` (with its chroot), its brokers where the last view has them; their logs show `client_id`.
+    pub fn new(
+        zookeeper: Arc<ZooKeeper>,
+        client_id: impl Into<String>,
+        view: watch::Receiver<Arc<View>>,
+    ) -> Self {
+        Self { zookeeper, cluster: Cluster::new([], Options::new(client_id, TIMEOUT)), view }
     }
 
-    /// The brokers, to be reached by `bootstrap`; all share their connections.
-    pub(super) fn cluster(&self, bootstrap: Vec<String>) -> Cluster {
-        self.cluster.at(bootstrap)
+    /// The brokers, where they are now; all share their connections.
+    pub(super) fn cluster(&self) -> Cluster {
+        self.cluster.at(self.view.borrow().connection.address.as_slice())
     }
 }

@@ -11,7 +11,7 @@ async fn answer(request: Request) -> (StatusCode, ErrorBody, Option<String>) {
     }
     let router = Router::new()
         .route("/panic", get(fall))
-        .route("/forever", get(std::future::pending::<String>))
+        .route("/forever", get(std::future::pending::<String>).put(std::future::pending::<String>))
         .layer(middleware::from_fn_with_state(Arc::<Access>::default(), guard));
     let response = router.oneshot(request).await.unwrap();
     let status = response.status();
@@ -39,6 +39,9 @@ async fn no_answer_takes_for_ever() {
     let (status, body, _) = answer(request("/forever")).await;
     assert_eq!((status, body.error_code), (StatusCode::GATEWAY_TIMEOUT, ErrorCode::Timeout));
     assert!(begun.elapsed() >= DEADLINE && begun.elapsed() < 2 * DEADLINE);
+    // What would change something may have done so.
+    let (status, body, _) = answer(Request::put("/forever").body(Body::empty()).unwrap()).await;
+    assert_eq!((status, body.error_code), (StatusCode::GATEWAY_TIMEOUT, ErrorCode::OutcomeUnknown));
 }
 
 #[tokio::test]

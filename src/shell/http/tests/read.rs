@@ -16,6 +16,19 @@ async fn connection() {
     .assert_eq(&answer.text);
 }
 
+// S-088, S-089: the parts, in the order of the whole.
+#[tokio::test]
+async fn connection_parts() {
+    let view = view(rest::Status::Complete);
+    let address = get_of(&view, "/v1/connection/address").await;
+    assert_eq!(
+        (address.status, address.text.as_str()),
+        (StatusCode::OK, r#"{"address":["10.0.0.211:9843"]}"#)
+    );
+    let dns = get_of(&view, "/v1/connection/dns").await;
+    assert_eq!((dns.status, dns.text.as_str()), (StatusCode::OK, r#"{"dns":["broker-0.kafka.mesos:9843"]}"#));
+}
+
 // S-098
 #[tokio::test]
 async fn brokers() {
@@ -170,7 +183,15 @@ async fn offers() {
 async fn before_registration() {
     let mut view = view(rest::Status::Pending);
     view.not_registered = Some("no master answers".to_owned());
-    for path in ["/v1/connection", "/v1/brokers", "/v1/brokers/0", "/v1/topics", "/v1/topics/t"] {
+    for path in [
+        "/v1/connection",
+        "/v1/connection/address",
+        "/v1/connection/dns",
+        "/v1/brokers",
+        "/v1/brokers/0",
+        "/v1/topics",
+        "/v1/topics/t",
+    ] {
         let answer = get_of(&view, path).await;
         let error = answer.error();
         assert_eq!(error.error_code, rest::ErrorCode::NotRegistered, "{path}");
@@ -185,7 +206,7 @@ async fn before_registration() {
 // D16, D48: unknown routes have a body too; plan commands are not here yet (D1).
 #[tokio::test]
 async fn no_such_route() {
-    for path in ["/", "/v1", "/v2/plan", "/v1/plan/continue", "/v1/plan/", "/v1/topics/t/offsets"] {
+    for path in ["/", "/v1", "/v2/plan", "/v1/plan/continue", "/v1/plan/", "/v1/topics/t/offset"] {
         let error = get_of(&view(rest::Status::Complete), path).await.error();
         assert_eq!(error.error_code, rest::ErrorCode::RouteNotFound, "{path}");
         assert_eq!(error.message, format!("there is no GET {path}"));
@@ -201,7 +222,7 @@ async fn no_such_method() {
         assert_eq!(answer.error().error_code, rest::ErrorCode::MethodNotAllowed, "{request}");
         assert_eq!(answer.header("allow"), Some(allow), "{request}");
     };
-    check("POST /v1/topics/topic1", "GET,HEAD").await;
+    check("POST /v1/topics/topic1", "GET,HEAD,PUT,DELETE").await;
     check("PUT /v1/topics", "GET,HEAD,POST").await;
     check("PUT /v1/plan?cmd=continue", "GET,HEAD").await;
 }

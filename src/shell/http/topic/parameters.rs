@@ -29,7 +29,12 @@ pub(super) fn new_topic(query: &str) -> Result<NewTopic, ApiError> {
     }
 }
 
-fn number<T>(given: &BTreeMap<String, String>, key: &str, most: T, errors: &mut Vec<String>) -> Option<T>
+pub(super) fn number<T>(
+    given: &BTreeMap<String, String>,
+    key: &str,
+    most: T,
+    errors: &mut Vec<String>,
+) -> Option<T>
 where
     T: FromStr + Ord + From<u8> + Display,
 {
@@ -75,7 +80,7 @@ mod tests {
                 InvalidParameter: there is no parameter "partition";
                 there are name, partitions, replication;
                 the parameter name is given more than once;
-                "a b" is not a topic name: only ASCII letters, digits, '.', '_' and '-' are allowed, not [' '];
+                Topic name is invalid: 'a b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-';
                 partitions is "0";
                 a whole number from 1 to 10000 is expected;
                 replication is "x";
