@@ -38,9 +38,11 @@ step docs env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps -
 step members members
 for version in 3.9.2 2.8.2 4.1.2; do step kafka scripts/fetch-kafka.sh "$version"; done
 step statsd scripts/fetch-statsd.sh
+step schemathesis scripts/fetch-schemathesis.sh
 step jolokia scripts/fetch-jolokia.sh
 step build cargo build --locked --workspace --bins --quiet
 step tests tests
+step openapi scripts/schemathesis.sh
 step conformance scripts/conformance.sh
 
 echo "== failed steps: ${failed[*]:-none}"

@@ -2,7 +2,7 @@
 # Installs what building and running needs and this machine has not: a C toolchain, Java, Maven, Python, ps, Rust.
 # Says what it installs and how; does nothing, and needs no network and no root, where everything is there.
 #
-#   scripts/install.sh [--tests]     --tests: also the receivers that tests send to: Node with npm, collectd, rsyslogd
+#   scripts/install.sh [--tests]     --tests: also the receivers that tests send to (Node with npm, collectd, rsyslogd), and venv
 set -euo pipefail
 
 say() { echo "install: $*" >&2; }
@@ -29,6 +29,7 @@ has ps || missing+=(procps)
 has_java || missing+=(java)
 has_cargo || missing+=(rust)
 if [[ ${1-} == --tests ]]; then
+  python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
   has node || missing+=(nodejs)
   has npm || missing+=(npm)
   has collectd || [[ -x /usr/sbin/collectd ]] || missing+=(collectd-core)
