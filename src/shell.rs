@@ -148,6 +148,7 @@ async fn run_on<S: Store>(
         None => None,
     };
     let clock = Clock::start();
+    let (parts, subscribed) = (CancellationToken::new(), CancellationToken::new());
 
     let records = store.load().await.map_err(Failure::State)?;
     let (scheduler, effects) =
@@ -163,7 +164,9 @@ async fn run_on<S: Store>(
         ZooKeeper::new(&view.connection.zookeeper, ZOOKEEPER_SESSION).map_err(Failure::ZooKeeper)?;
     let (view, shown) = watch::channel(view);
     let kafka = http::Kafka::new(http::Real::new(Arc::new(zookeeper), framework.name.clone(), shown.clone()));
-    let app = http::App::new(shown, kafka, inputs.clone(), clock).guarded_by(access.clone());
+    let app = http::App::new(shown, kafka, inputs.clone(), clock)
+        .guarded_by(access.clone())
+        .stopped_by(parts.clone());
     let files = ::mesos::files::Files::new(process.masters.clone(), sandbox::QUESTION)
         .map_err(Failure::MesosClient)?;
     let subscription =
@@ -175,7 +178,6 @@ async fn run_on<S: Store>(
     // Before anything else may happen: a first target, or a changed one, must not depend on a later event.
     cycle.perform(effects).await?;
 
-    let (parts, subscribed) = (CancellationToken::new(), CancellationToken::new());
     let mut tasks = JoinSet::new();
     tasks.spawn(named("ticker", tick(inputs.clone(), parts.clone())));
     tasks.spawn(named("Kafka poller", kafka::poll(asked, inputs.clone(), clock, parts.clone())));

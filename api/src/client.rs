@@ -14,9 +14,10 @@ use crate::{
 };
 
 mod error;
+mod job;
 mod topic;
 
-pub use error::Error;
+pub use self::{error::Error, job::Following};
 
 /// Longest body read, in bytes. A plan of a thousand brokers has a third of a megabyte.
 const BODY_LIMIT: usize = 16 << 20;
@@ -184,6 +185,19 @@ impl Client {
         path: &[&str],
         query: &[(&str, String)],
     ) -> Result<(Url, StatusCode, Vec<u8>), Error> {
+        let (url, response) = self.open(method, path, query, self.deadline).await?;
+        let status = response.status();
+        Ok((url.clone(), status, self.body(&url, response).await?))
+    }
+
+    /// Sends a request, whose body may take until `deadline` to come.
+    async fn open(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        deadline: Duration,
+    ) -> Result<(Url, reqwest::Response), Error> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             // `new` has refused URLs that have no path.
@@ -192,27 +206,32 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let failed = |error: reqwest::Error| {
-            if error.is_timeout() {
-                Error::Deadline { url: url.clone(), seconds: self.deadline.as_secs() }
-            } else {
-                Error::Unreachable { url: url.clone(), reason: error::cause(&error.without_url()) }
-            }
-        };
-        let mut request = self.http.request(method, url.clone());
+        let mut request = self.http.request(method, url.clone()).timeout(deadline);
         if let Some(token) = &self.token {
             request = request.header(reqwest::header::AUTHORIZATION, token);
         }
-        let mut response = request.send().await.map_err(failed)?;
+        let response = request.send().await.map_err(|error| self.failed(&url, error))?;
+        Ok((url, response))
+    }
+
+    async fn body(&self, url: &Url, mut response: reqwest::Response) -> Result<Vec<u8>, Error> {
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(url, error))? {
             if body.len() + chunk.len() > BODY_LIMIT {
                 let reason = format!("the body is longer than {BODY_LIMIT} bytes");
-                return Err(Error::Unreadable { url, reason });
+                return Err(Error::Unreadable { url: url.clone(), reason });
             }
             body.extend_from_slice(&chunk);
         }
-        Ok((url, response.status(), body))
+        Ok(body)
+    }
+
+    fn failed(&self, url: &Url, error: reqwest::Error) -> Error {
+        if error.is_timeout() {
+            Error::Deadline { url: url.clone(), seconds: self.deadline.as_secs() }
+        } else {
+            Error::Unreachable { url: url.clone(), reason: error::cause(&error.without_url()) }
+        }
     }
 }
 

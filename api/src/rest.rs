@@ -11,6 +11,7 @@ pub mod door;
 pub mod error;
 pub mod health;
 pub mod incident;
+pub mod job;
 pub mod offer;
 pub mod plan;
 #[cfg(feature = "schema")]
@@ -23,6 +24,7 @@ pub use door::{Door, NotTakenOver, Refused};
 pub use error::{ErrorBody, ErrorCode};
 pub use health::{Check, CheckName, Health};
 pub use incident::IncidentList;
+pub use job::{Job, JobKind, JobList, JobState};
 pub use offer::{Evaluation, OfferDecision, OfferList, OfferOutcome, Refusal};
 pub use plan::{ActivePhase, Block, Phase, Plan, PlanActive, Stage, Status, Wait, WaitReason};
 pub use topic::{Message, Partition, PartitionOffset, PartitionState, Report, TopicDescription};

@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod follow;
+mod test;
 mod topic;
 
 /// Does what `command` says.

@@ -27,6 +27,9 @@ pub(crate) enum Failure {
     /// The service is not well.
     #[error("the service is not well: {0}")]
     Unhealthy(String),
+    /// A job ended without what it was for.
+    #[error("{0}")]
+    Job(String),
     /// The plan did not become Complete, or the broker did not come back.
     #[error("{0}")]
     Plan(String),
@@ -42,7 +45,7 @@ impl Failure {
         match self {
             Self::NoAddress => 2,
             Self::Request { error, .. } if matches!(**error, client::Error::Options { .. }) => 2,
-            Self::Local(_) | Self::Request { .. } | Self::Unhealthy(_) | Self::Plan(_) => 1,
+            Self::Local(_) | Self::Request { .. } | Self::Unhealthy(_) | Self::Job(_) | Self::Plan(_) => 1,
         }
     }
 }

@@ -21,9 +21,10 @@ use axum::{
     middleware,
 };
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::ask::Slots;
+use self::{ask::Slots, job::Jobs};
 use super::{Clock, Input};
 use crate::{
     event::{Command, Reply},
@@ -42,6 +43,7 @@ mod error;
 pub mod gate;
 mod guard;
 mod health;
+mod job;
 mod plan;
 mod query;
 mod reload;
@@ -53,6 +55,7 @@ pub use self::{
     access::Access,
     cluster::{Kafka, Real},
     error::ApiError,
+    job::producer_test::{Producers, Ready, Report},
     server::{BindError, Listener, bind},
     topic::{Time, Topics},
 };
@@ -67,6 +70,7 @@ pub struct App {
     commands: mpsc::Sender<Input>,
     clock: Clock,
     access: Arc<Access>,
+    jobs: Jobs,
 }
 
 impl App {
@@ -78,12 +82,18 @@ impl App {
         commands: mpsc::Sender<Input>,
         clock: Clock,
     ) -> Self {
-        Self { view, kafka, slots: Slots::new(), commands, clock, access: Arc::default() }
+        let jobs = Jobs::new(CancellationToken::new());
+        Self { view, kafka, slots: Slots::new(), commands, clock, access: Arc::default(), jobs }
     }
 
     /// The same, for those alone whom `access` lets in.
     pub(crate) fn guarded_by(self, access: Arc<Access>) -> Self {
         Self { access, ..self }
+    }
+
+    /// The same, with jobs that end with `stop`.
+    pub(crate) fn stopped_by(self, stop: CancellationToken) -> Self {
+        Self { jobs: Jobs::new(stop), ..self }
     }
 
     /// What the scheduler answers, once what it decided is stored.
@@ -143,6 +153,8 @@ fn every_route() -> OpenApiRouter<App> {
         .routes(routes!(topic::list, topic::create))
         .routes(routes!(topic::describe, topic::change::operate, topic::change::delete))
         .routes(routes!(topic::offsets::offsets))
+        .routes(routes!(job::list))
+        .routes(routes!(job::show, job::cancel))
         .routes(routes!(debug::offers))
         .routes(routes!(debug::door))
         .routes(routes!(document::show))

@@ -1,14 +1,22 @@
 //! The proof of the whole: one producer runs through every death, and nothing it was promised is lost.
 
-use std::{collections::BTreeMap, fs, process::Command, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use api::{
     ids::{BrokerId, TaskId},
     incident::Cause,
-    rest::Broker,
+    rest::{Broker, JobState, Message},
 };
 use local::laptop::{home::Part, identity::Identity};
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use crate::{
     cluster::{Cluster, FREE, Jvm, UP, all_running, program, text},
@@ -75,6 +83,8 @@ async fn nothing_acknowledged_is_lost() {
     journal.goes_on(500).await;
     assert_eq!(running_tasks(&cluster).await, tasks, "task ids are the same");
 
+    a_topic_is_measured(&cluster).await;
+
     // An ended executor's sandbox may be gone already: agents clean up sooner where the disk is full.
     let known: Vec<_> = first_tasks.iter().chain(&tasks).map(TaskId::to_string).collect();
     for sandbox in cluster.sandboxes() {
@@ -128,6 +138,36 @@ async fn cli(cluster: &Cluster, line: &str) -> String {
     let output = Command::new(program("dcos-kafka")).args(["--url", &url]).args(words).output().unwrap();
     assert!(output.status.success(), "{line}: {}{}", text(&output.stdout), text(&output.stderr));
     text(&output.stdout)
+}
+
+/// S-107, S-108: the guide's line, and on Ctrl-C what was sent until then; either way that many records are there.
+async fn a_topic_is_measured(cluster: &Cluster) {
+    cli(cluster, "topic create measured --partitions 3 --replication 3").await;
+    let printed = cli(cluster, "topic producer_test measured 2000").await;
+    let Message { message } = serde_json::from_str(&printed).unwrap();
+    assert!(message.starts_with("2000 records sent, ") && message.ends_with(" ms 99.9th.\n"), "{message}");
+
+    let api = cluster.api().await;
+    let mut command = Command::new(program("dcos-kafka"));
+    command.args(["--url", api.url().as_str(), "topic", "producer-test", "measured", "10000000"]);
+    let test = command.stderr(Stdio::piped()).spawn().unwrap();
+    let id = eventually("a record is sent", UP, async || {
+        let jobs = api.jobs().await.map_err(|error| error.to_string())?.body.jobs;
+        let sent = jobs.iter().find(|job| job.state == JobState::Running && job.sent > 0);
+        sent.map(|job| job.id).ok_or_else(|| format!("{jobs:?}"))
+    })
+    .await;
+    kill(Pid::from_raw(test.id().cast_signed()), Signal::SIGINT).unwrap();
+    let output = test.wait_with_output().unwrap();
+    let job = api.job(id).await.unwrap().body;
+    assert_eq!((job.state, job.unanswered), (JobState::Cancelled, 0), "{job:?}");
+    let said = text(&output.stderr);
+    let expected = format!("the test was cancelled; {} of 10000000 records were sent: ", job.sent);
+    assert!(said.contains(&expected), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+    let offsets = api.offsets("measured", None).await.unwrap().body;
+    assert_eq!(offsets.iter().map(|end| end.offset).sum::<u64>(), 2000 + job.sent);
+    eprintln!("measured: {message}{}", job.message);
 }
 
 /// S-007, D31: a changed configuration reaches each broker by another JVM in the same task, with nothing launched.

@@ -67,7 +67,7 @@ impl Client {
 }
 
 /// The name, unless it does not survive in a URL's path; Kafka takes none of those.
-fn possible(name: &str) -> Result<&str, Error> {
+pub(super) fn possible(name: &str) -> Result<&str, Error> {
     match name {
         "" | "." | ".." => {
             Err(Error::Options { what: "topic name", reason: format!("{name:?} names no topic") })

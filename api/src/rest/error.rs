@@ -61,10 +61,14 @@ codes! {
     BrokerNotFound = 404,
     /// No such path.
     RouteNotFound = 404,
+    /// There is no such job, or none any more.
+    JobNotFound = 404,
     /// Kafka has no such topic.
     TopicNotFound = 404,
     /// The path exists, the method does not; the header `Allow` lists those that do.
     MethodNotAllowed = 405,
+    /// The job was stopped before its end.
+    JobCancelled = 409,
     /// The topic to be created exists.
     TopicAlreadyExists = 409,
     /// Kafka's setting `delete.topic.enable` is false, so nothing was deleted.

@@ -1,6 +1,6 @@
 //! `topic …`
 
-use super::Scheduler;
+use super::{Scheduler, test};
 use crate::{args::Topic, failure::Failure, render};
 
 pub(super) async fn run(scheduler: &Scheduler, topic: &Topic) -> Result<(), Failure> {
@@ -22,6 +22,7 @@ pub(super) async fn run(scheduler: &Scheduler, topic: &Topic) -> Result<(), Fail
         Topic::Delete { name } => {
             scheduler.show(client.delete_topic(name).await, |message| message.message.clone())
         }
+        Topic::ProducerTest { name, messages } => test::run(scheduler, name, *messages).await,
         Topic::UnderReplicatedPartitions => {
             scheduler.show(client.under_replicated_partitions().await, render::report)
         }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::topic::Topics;
+use super::{job::producer_test::Producers, topic::Topics};
 
+mod producers;
 mod real;
 mod refused;
 mod topics;
@@ -15,12 +16,14 @@ pub use real::Real;
 pub struct Kafka {
     /// By `/v1/topics`.
     pub topics: Arc<dyn Topics>,
+    /// By producer tests.
+    pub producers: Arc<dyn Producers>,
 }
 
 impl Kafka {
     /// A real cluster for everything.
     pub fn new(real: Real) -> Self {
         let real = Arc::new(real);
-        Self { topics: real }
+        Self { topics: real.clone(), producers: real }
     }
 }

@@ -67,6 +67,7 @@ refusals! {
         (name = "brokers", description = "The brokers the service runs"),
         (name = "plan", description = "What is being done to the brokers"),
         (name = "topics", description = "Topics, in the words of kafka-topics.sh"),
+        (name = "jobs", description = "Work that takes longer than a request may"),
         (name = "service", description = "The service itself"),
     ),
 )]

@@ -19,7 +19,7 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Access, ApiError, audit, gate::is_read};
+use super::{Access, ApiError, audit, gate::is_read, job::producer_test};
 
 /// How long an answer may take. Longer than any single question to Kafka or ZooKeeper, so that their own words come
 /// first.
@@ -71,9 +71,11 @@ pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, n
 
 async fn run(request: Request, next: Next) -> Response {
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    // A producer test is as long as it is; it is a job, and does not go with its request.
+    let deadline = producer_test::patience(request.uri()).unwrap_or(DEADLINE);
     // After a panic nothing of the request is used again: what it owned is dropped, and views are never written here.
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-    let error = match tokio::time::timeout(DEADLINE, answer).await {
+    let error = match tokio::time::timeout(deadline, answer).await {
         Ok(Ok(response)) => return response,
         Ok(Err(panic)) => {
             tracing::error!(panic = words(&*panic), "a request panicked");
@@ -84,11 +86,11 @@ async fn run(request: Request, next: Next) -> Response {
         Err(_) if changes => {
             let message = format!(
                 "no answer within {} s; it is not known whether what was asked for happened",
-                DEADLINE.as_secs()
+                deadline.as_secs()
             );
             ApiError::new(ErrorCode::OutcomeUnknown, message)
         }
-        Err(_) => ApiError::new(ErrorCode::Timeout, format!("no answer within {} s", DEADLINE.as_secs())),
+        Err(_) => ApiError::new(ErrorCode::Timeout, format!("no answer within {} s", deadline.as_secs())),
     };
     error.into_response()
 }

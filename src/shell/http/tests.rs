@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use ::kafka::{producer::PrepareError, topic::TopicName};
 use api::{
     ids::{BrokerId, TaskId},
     rest,
@@ -10,6 +11,7 @@ use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode},
 };
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tower::ServiceExt;
 use uuid::Uuid;
@@ -22,10 +24,10 @@ mod read;
 mod topics;
 
 /// An answer, read whole.
-struct Answer {
+pub(super) struct Answer {
     status: StatusCode,
     headers: HeaderMap,
-    text: String,
+    pub(super) text: String,
 }
 
 impl Answer {
@@ -34,7 +36,7 @@ impl Answer {
     }
 
     /// The error body, whose status and request id must fit (D16).
-    fn error(&self) -> rest::ErrorBody {
+    pub(super) fn error(&self) -> rest::ErrorBody {
         let body: rest::ErrorBody = serde_json::from_str(&self.text).unwrap();
         assert_eq!(body.error_code.status(), self.status.as_u16());
         assert_eq!(self.header("x-request-id"), Some(body.request_id.as_str()));
@@ -43,7 +45,7 @@ impl Answer {
     }
 }
 
-async fn call(router: Router, request: &str) -> Answer {
+pub(super) async fn call(router: Router, request: &str) -> Answer {
     let (method, uri) = request.split_once(' ').unwrap();
     let request = Request::builder().method(method).uri(uri).body(Body::empty()).unwrap();
     let response = router.oneshot(request).await.unwrap();
@@ -90,9 +92,29 @@ fn app(view: &View, topics: Arc<dyn Topics>) -> App {
     App::new(watch::channel(Arc::new(view.clone())).1, kafka(topics), mpsc::channel(1).0, Clock::start())
 }
 
+/// One whose producer tests are these.
+pub(super) fn app_with(view: &View, producers: Arc<dyn Producers>) -> App {
+    let mut app = app(view, Arc::new(topics::Unasked));
+    app.kafka.producers = producers;
+    app
+}
+
 /// Stand-ins: for topics this one, else such as must not be asked.
 fn kafka(topics: Arc<dyn Topics>) -> Kafka {
-    Kafka { topics }
+    Kafka { topics, producers: Arc::new(Untested) }
+}
+
+/// A Kafka whose topics must not be written to.
+struct Untested;
+
+impl Producers for Untested {
+    fn prepare(
+        &self,
+        _: TopicName,
+        _: ::kafka::producer::Clock,
+    ) -> BoxFuture<'_, Result<Ready, PrepareError>> {
+        panic!("a producer test was asked for")
+    }
 }
 
 fn broker(id: u32) -> rest::Broker {
@@ -113,7 +135,7 @@ fn broker(id: u32) -> rest::Broker {
 }
 
 /// A service with two brokers whose plan has `status`.
-fn view(status: rest::Status) -> View {
+pub(super) fn view(status: rest::Status) -> View {
     let plan = rest::Plan { errors: Vec::new(), phases: Vec::new(), status };
     let check = rest::Check { healthy: true, message: "subscribed".to_owned() };
     View {

@@ -36,8 +36,10 @@ fn codes() {
         403 Forbidden
         404 BrokerNotFound
         404 RouteNotFound
+        404 JobNotFound
         404 TopicNotFound
         405 MethodNotAllowed
+        409 JobCancelled
         409 TopicAlreadyExists
         409 TopicDeletionDisabled
         413 RequestTooLarge

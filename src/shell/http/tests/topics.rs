@@ -235,9 +235,13 @@ async fn bad_operations() {
         assert_eq!(error.error_code, ErrorCode::InvalidParameter, "{query}");
         expect.assert_eq(&error.message);
     };
-    check("", expect!["the parameter operation is missing; the operations are partitions"]).await;
-    check("?operation=shrink", expect![[r#"there is no operation "shrink"; the operations are partitions"#]])
+    check("", expect!["the parameter operation is missing; the operations are partitions, producer-test"])
         .await;
+    check(
+        "?operation=shrink",
+        expect![[r#"there is no operation "shrink"; the operations are partitions, producer-test"#]],
+    )
+    .await;
     check(
         "?operation=partitions",
         expect!["the parameter partitions is missing: how many the topic is to have in all"],
@@ -245,7 +249,7 @@ async fn bad_operations() {
     .await;
     check(
         "?operation=partitions&partitions=-1&x=1",
-        expect![[r#"there is no parameter "x"; there are operation, partitions; partitions is "-1"; a whole number from 1 to 10000 is expected"#]],
+        expect![[r#"there is no parameter "x"; there are operation, partitions, messages, stream; partitions is "-1"; a whole number from 1 to 10000 is expected"#]],
     )
     .await;
 }

@@ -4,16 +4,20 @@ use api::rest::Message;
 use axum::{
     Json,
     extract::{Path, RawQuery, State, rejection::PathRejection},
+    response::{IntoResponse, Response},
 };
-use kafka::topic::{MAX_PARTITIONS, TopicName};
+use kafka::{
+    producer::MOST,
+    topic::{MAX_PARTITIONS, TopicName},
+};
 
-use super::{ApiError, App, parameters, query, refusals, topic_name};
+use super::{super::job::producer_test, ApiError, App, parameters, query, refusals, topic_name};
 
 refusals! {
     /// Of [`operate`].
     Operate = [
-        InvalidParameter, TopicNotFound, NotRegistered, Overloaded, KafkaRefused, KafkaUnavailable, OutcomeUnknown,
-        NotSupported,
+        InvalidParameter, TopicNotFound, JobCancelled, NotRegistered, Overloaded, KafkaRefused, KafkaUnavailable,
+        OutcomeUnknown, NotSupported,
     ];
     /// Of [`delete`].
     Delete = [
@@ -30,17 +34,33 @@ const INTERNAL: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
 enum Operation {
     /// Give it so many partitions in all.
     Partitions(u32),
+    /// Measure how fast it takes records.
+    ProducerTest {
+        /// How many.
+        messages: u64,
+        /// Whether to answer progress too.
+        stream: bool,
+    },
 }
 
 impl Operation {
     /// Their names.
-    const ALL: [&str; 1] = ["partitions"];
+    const ALL: [&str; 2] = ["partitions", "producer-test"];
 
     /// The operation a query string asks for; what is wrong with it goes to `errors`.
     fn read(text: &str, errors: &mut Vec<String>) -> Result<Option<Self>, ApiError> {
-        let given = query::pairs(text, &["operation", "partitions"], errors)?;
+        let given = query::pairs(text, &["operation", "partitions", "messages", "stream"], errors)?;
+        let operation = given.get("operation").map(String::as_str);
+        let belongs = if operation == Some("producer-test") { "partitions" } else { "producer-test" };
+        for other in given.keys().filter(|key| match key.as_str() {
+            "partitions" => operation == Some("producer-test"),
+            "messages" | "stream" => operation == Some("partitions"),
+            _ => false,
+        }) {
+            errors.push(format!("{other} belongs to operation={belongs}"));
+        }
         let known = Self::ALL.join(", ");
-        match given.get("operation").map(String::as_str) {
+        match operation {
             None => {
                 errors.push(format!("the parameter operation is missing; the operations are {known}"));
                 Ok(None)
@@ -52,6 +72,14 @@ impl Operation {
                 }
                 Ok(parameters::number(&given, "partitions", MAX_PARTITIONS, errors).map(Self::Partitions))
             }
+            Some("producer-test") => {
+                if !given.contains_key("messages") {
+                    errors.push("the parameter messages is missing: how many records to send".to_owned());
+                }
+                let messages = parameters::number(&given, "messages", MOST, errors);
+                let stream = query::flag(&given, "stream", errors);
+                Ok(messages.map(|messages| Self::ProducerTest { messages, stream }))
+            }
             Some(other) => {
                 errors.push(format!("there is no operation {other:?}; the operations are {known}"));
                 Ok(None)
@@ -60,14 +88,20 @@ impl Operation {
     }
 }
 
-/// Gives a topic more partitions (S-106). Fewer, or as many, Kafka refuses.
+/// Gives a topic more partitions (S-106), where fewer, or as many, Kafka refuses; or measures how fast it takes
+/// records (S-107), at most 100 000 a second. A test is a job: it goes on when its client hangs up, and
+/// `DELETE /v1/jobs/{id}` stops it.
 #[utoipa::path(
     put, path = "/v1/topics/{name}", tag = "topics",
     params(
         ("name" = String, Path, description = "The topic", example = "topic1"),
-        ("operation" = String, Query, description = "What is done: partitions", example = "partitions"),
+        ("operation" = String, Query, description = "What is done: partitions or producer-test", example = "partitions"),
         ("partitions" = Option<u32>, Query, minimum = 1, maximum = 10_000, example = 2,
          description = "With operation=partitions: how many it is to have in all"),
+        ("messages" = Option<u64>, Query, minimum = 1, maximum = 10_000_000,
+         description = "With operation=producer-test: how many records of 1 KiB to send"),
+        ("stream" = Option<bool>, Query,
+         description = "With operation=producer-test: answer the job once a second, a line each, and once more at its end"),
     ),
     responses(
         (status = 200, description = "It is done", body = Message, example = json!({"message":
@@ -80,12 +114,18 @@ pub(in super::super) async fn operate(
     State(app): State<App>,
     name: Result<Path<String>, PathRejection>,
     RawQuery(text): RawQuery,
-) -> Result<Json<Message>, ApiError> {
+) -> Result<Response, ApiError> {
     let mut errors = Vec::new();
     let name = topic_name(name, &mut errors)?;
     let operation = Operation::read(&text.unwrap_or_default(), &mut errors)?;
     match query::whole(name.zip(operation), errors)? {
-        (name, Operation::Partitions(count)) => add_partitions(&app, name, count).await,
+        (name, Operation::Partitions(count)) => {
+            add_partitions(&app, name, count).await.map(IntoResponse::into_response)
+        }
+        (topic, Operation::ProducerTest { messages, stream }) => {
+            app.brokers()?;
+            producer_test::run(&app, producer_test::Asked { topic, messages, stream }).await
+        }
     }
 }
 

@@ -24,7 +24,7 @@ fn timeout(call: &'static str) -> client::Error {
 
 fn too_old(call: &'static str) -> client::Error {
     let theirs = "no version".to_owned();
-    client::Error::Version { address: "h:1".to_owned(), call, ours: (0, 3), theirs }
+    client::Error::Version { address: "h:1".to_owned(), call, ours: (0, 3), theirs, since: "Kafka 0.10" }
 }
 
 #[track_caller]
