@@ -183,6 +183,8 @@ impl Connection {
         let message = self.encode(version, request)?;
         let io = |source| Error::Io { address: address.clone(), call, source };
         stream.socket.write_all(&message).await.map_err(io)?;
+        // TLS keeps what the socket did not take at once: without this the end of a long request would stay here.
+        stream.socket.flush().await.map_err(io)?;
         let frame = loop {
             let next = stream.decoder.take();
             let unreadable = |source| match source {

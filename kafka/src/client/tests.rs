@@ -118,3 +118,32 @@ async fn a_silent_broker() {
     let error = connection.metadata(Topics::None).await.unwrap_err();
     assert!(matches!(error, Error::Gone { .. }), "{error}");
 }
+
+/// TLS keeps what its socket did not take at once until it is told to send it; so does this. A request that stays there is
+/// never answered.
+#[tokio::test]
+async fn a_request_is_sent_to_its_last_byte() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let ours = TcpStream::connect(&address).await.unwrap();
+    let mut theirs = listener.accept().await.unwrap().0;
+    let stream =
+        Stream { socket: Box::new(tokio::io::BufStream::new(ours)), decoder: frame::Decoder::default() };
+    let mut connection = Connection {
+        address,
+        client_id: StrBytes::from_static_str("test"),
+        timeout: Duration::from_secs(5),
+        versions: ApiVersions::from([(3, (4, 4))]),
+        correlation: 0,
+        stream: Some(stream),
+    };
+    let serve = async {
+        let (version, correlation) = request(&mut theirs).await;
+        // No brokers, no cluster id, controller 7, no topics.
+        answer(&mut theirs, correlation, &[0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 0, 0, 0, 7, 0, 0, 0, 0]).await;
+        version
+    };
+    let both = async { tokio::join!(connection.metadata(Topics::None), serve) };
+    let (metadata, version) = timeout(Duration::from_secs(10), both).await.expect("the request to arrive");
+    assert_eq!((metadata.unwrap().controller, version), (Some(7), 4));
+}
