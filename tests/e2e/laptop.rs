@@ -41,6 +41,7 @@ async fn quick_start() {
     assert_eq!(created["message"], "Output: Created topic \"topic1\".\n"); // S-104
     shell(&cluster, produce);
     assert_eq!(shell(&cluster, consume), "hello\n");
+    crate::topics::guide(&cluster).await;
 
     let status = cluster.run(&["status"]);
     assert!(status.status.success());

@@ -14,3 +14,4 @@ mod journal;
 mod laptop;
 mod preflight;
 mod proof;
+mod topics;

@@ -34,6 +34,7 @@ async fn nothing_acknowledged_is_lost() {
         ("KAFKA_SCHEDULER_CRASH_AT", "after-commit-before-calls:2"),
         ("KAFKA_OVERRIDE_MIN_INSYNC_REPLICAS", "2"),
         ("KAFKA_OVERRIDE_AUTO_CREATE_TOPICS_ENABLE", "false"),
+        ("KAFKA_OVERRIDE_DELETE_TOPIC_ENABLE", "false"),
     ]);
     cluster.foreground(&FREE);
 
@@ -55,6 +56,7 @@ async fn nothing_acknowledged_is_lost() {
     assert_eq!(cluster.sandboxes().len(), 3, "no broker was launched twice: {:?}", cluster.sandboxes());
 
     create_topic(&cluster).await;
+    crate::topics::deletion_is_disabled(&cluster, TOPIC).await;
     journal.goes_on(500).await;
 
     scheduler_killed(&cluster).await;
