@@ -119,7 +119,29 @@ impl Cluster {
     /// # Errors
     /// None answers, or not this.
     pub async fn metadata(&self, topics: Topics<'_>) -> Result<Metadata, AskError> {
+        let mut failed = 0;
+        loop {
+            match self.metadata_once(topics).await {
+                Err(error) if self.others(&error, &mut failed) => {}
+                result => return result,
+            }
+        }
+    }
+
+    async fn metadata_once(&self, topics: Topics<'_>) -> Result<Metadata, AskError> {
         Ok(self.any().await?.metadata(topics).await?)
+    }
+
+    /// Whether a question that changes nothing is asked again, since its answer was lost: as often as there are brokers,
+    /// and the one that failed is tried last.
+    fn others(&self, error: &AskError, failed: &mut usize) -> bool {
+        *failed += 1;
+        let again =
+            matches!(error, AskError::Call(error) if error.is_passing()) && *failed < self.bootstrap.len();
+        if again {
+            tracing::debug!(%error, "another broker is asked");
+        }
+        again
     }
 
     /// One topic as the first broker that answers knows it. One that it does not know is asked for at the controller's
@@ -145,6 +167,16 @@ impl Cluster {
     /// # Errors
     /// None answers, or not this.
     pub async fn snapshot(&self, now: u64) -> Result<Snapshot, AskError> {
+        let mut failed = 0;
+        loop {
+            match self.snapshot_once(now).await {
+                Err(error) if self.others(&error, &mut failed) => {}
+                result => return result,
+            }
+        }
+    }
+
+    async fn snapshot_once(&self, now: u64) -> Result<Snapshot, AskError> {
         let mut connection = self.best().await?;
         let metadata = connection.metadata(Topics::All).await?;
         let names: Vec<&str> = metadata.topics.keys().map(String::as_str).collect();

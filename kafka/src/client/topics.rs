@@ -76,7 +76,10 @@ impl CreateError {
     pub fn is_uncertain(&self) -> bool {
         match self {
             Self::Call(error) => error.is_uncertain(),
-            Self::Refused(error) => error.is(ResponseError::RequestTimedOut),
+            // The last is what a controller says whose ZooKeeper session ended half way.
+            Self::Refused(error) => {
+                error.is(ResponseError::RequestTimedOut) || error.is(ResponseError::UnknownServerError)
+            }
             _ => false,
         }
     }
@@ -85,7 +88,7 @@ impl CreateError {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::NotController { .. } | Self::NoController => true,
-            Self::Refused(error) => error.retriable,
+            Self::Refused(error) => error.retriable || self.is_uncertain(),
             Self::Call(error) => error.is_passing(),
             _ => false,
         }
@@ -161,11 +164,22 @@ impl Connection {
             code if code == ResponseError::NotController.code() => {
                 CreateError::NotController { address: self.address.clone() }
             }
-            code if code == ResponseError::InvalidTopicException.code() => CreateError::InvalidName(error),
+            code if code == ResponseError::InvalidTopicException.code() => match collides(&error) {
+                // A topic so new that only the controller knew of it.
+                Some(with) => CreateError::Collides { topic: topic.name.clone(), with },
+                None => CreateError::InvalidName(error),
+            },
             code if code == ResponseError::InvalidConfig.code() => CreateError::InvalidConfig(error),
             _ => CreateError::Refused(error),
         }
     }
+}
+
+/// The topics that Kafka names in "Topic 'a_b' collides with existing topics: a.b" ("topic" from 4.0 on).
+fn collides(error: &KafkaError) -> Option<Vec<String>> {
+    let (_, names) = error.message.as_ref()?.split_once(" collides with existing topic")?;
+    let (_, names) = names.split_once(": ")?;
+    Some(names.split(", ").map(str::to_owned).collect())
 }
 
 pub(crate) fn wire_name(name: &TopicName) -> messages::TopicName {

@@ -3,12 +3,7 @@
 use kafka_protocol::ResponseError;
 
 use super::{AskError, Cluster, ControllerError, NoBroker, PATIENCE};
-use crate::{
-    client::{Error, Topics},
-    error::KafkaError,
-    retry::Retry,
-    topic::TopicName,
-};
+use crate::{client::Error, error::KafkaError, retry::Retry, topic::TopicName};
 
 /// Why a topic was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +62,18 @@ enum Change {
     Partitions(u32),
 }
 
+impl Change {
+    /// Whether there was anything to do when we began: what is so already is refused, and not ours.
+    fn was_due(self, began: Option<Option<u32>>) -> bool {
+        match (self, began) {
+            (Self::Delete, Some(partitions)) => partitions.is_some(),
+            (Self::Partitions(total), Some(Some(partitions))) => partitions < total,
+            (Self::Partitions(_), Some(None)) => false,
+            (_, None) => true,
+        }
+    }
+}
+
 impl Cluster {
     /// Deletes a topic. When this returns, the topic is gone from the metadata, or Kafka has taken it on (before 2.0 it
     /// only marks it).
@@ -91,8 +98,10 @@ impl Cluster {
         let mut retry = Retry::new(PATIENCE);
         // The answer of ours that was lost last.
         let mut lost: Option<Error> = None;
+        // How many partitions there were when we began, once that is known; none of a topic that was not there.
+        let mut began: Option<Option<u32>> = None;
         loop {
-            let error = match self.change_once(topic, change, lost.is_some()).await {
+            let error = match self.change_once(topic, change, &mut began, lost.is_some()).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -106,10 +115,11 @@ impl Cluster {
                 ChangeError::Call(error) if error.is_passing() => Some(ChangeError::Call(error)),
                 error @ (ChangeError::NoController | ChangeError::NoBroker(_)) => Some(error),
                 // Our own lost request has done it, and the broker asked for the metadata has not heard of that yet.
-                ChangeError::NotFound { .. } if lost.is_some() && matches!(change, Change::Delete) => {
-                    return Ok(());
-                }
-                ChangeError::InvalidPartitions(_) if lost.is_some() => None,
+                ChangeError::NotFound { .. } if lost.is_some() && change.was_due(began) => match change {
+                    Change::Delete => return Ok(()),
+                    Change::Partitions(_) => None,
+                },
+                ChangeError::InvalidPartitions(_) if lost.is_some() && change.was_due(began) => None,
                 error => return Err(error),
             };
             if !retry.again().await {
@@ -122,15 +132,23 @@ impl Cluster {
         }
     }
 
-    /// `begun`: an earlier request of ours may have done it.
-    async fn change_once(&self, topic: &TopicName, change: Change, begun: bool) -> Result<(), ChangeError> {
-        let metadata = self.metadata(Topics::Named(std::slice::from_ref(topic))).await?;
+    /// `lost`: an earlier request of ours may have done it.
+    async fn change_once(
+        &self,
+        topic: &TopicName,
+        change: Change,
+        began: &mut Option<Option<u32>>,
+        lost: bool,
+    ) -> Result<(), ChangeError> {
+        let metadata = self.metadata_of(topic).await?;
         let known = metadata.topics.get(topic.as_str()).filter(|known| known.exists());
         let partitions = known.and_then(|known| u32::try_from(known.partitions.len()).ok());
+        began.get_or_insert(partitions);
         match (change, partitions) {
-            (Change::Delete, None) if begun => return Ok(()),
-            (Change::Partitions(total), Some(now)) if begun && now == total => return Ok(()),
-            // What this broker does not know, the controller may.
+            // What there is to say of a change that was never due, the controller says.
+            _ if !lost || !change.was_due(*began) => {}
+            (Change::Delete, None) => return Ok(()),
+            (Change::Partitions(total), Some(now)) if now == total => return Ok(()),
             _ => {}
         }
         let mut controller = self.controller(&metadata).await?;
@@ -147,8 +165,8 @@ impl Cluster {
                     ChangeError::DeletionDisabled
                 } else if is(ResponseError::InvalidPartitions) {
                     ChangeError::InvalidPartitions(source)
-                } else if is(ResponseError::RequestTimedOut) {
-                    // It was begun, and goes on.
+                } else if is(ResponseError::RequestTimedOut) || is(ResponseError::UnknownServerError) {
+                    // It was begun, and goes on; or the controller's ZooKeeper session ended half way.
                     ChangeError::Call(Error::Timeout { address, call, after: self.limit() })
                 } else {
                     ChangeError::Refused(source)

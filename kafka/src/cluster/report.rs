@@ -10,6 +10,16 @@ impl Cluster {
     /// # Errors
     /// None answers, or not this.
     pub async fn report(&self, report: Report) -> Result<Vec<Line>, AskError> {
+        let mut failed = 0;
+        loop {
+            match self.report_once(report).await {
+                Err(error) if self.others(&error, &mut failed) => {}
+                result => return result,
+            }
+        }
+    }
+
+    async fn report_once(&self, report: Report) -> Result<Vec<Line>, AskError> {
         let mut connection = self.best().await?;
         let (mut lines, live) = connection.lines().await?;
         lines.retain(|line| line.is_in(report, &live));

@@ -101,6 +101,7 @@ background.threads=1
 log.cleaner.dedupe.buffer.size=2097152
 log.index.size.max.bytes=65536
 controlled.shutdown.enable=false
+log.retention.ms=-1
 ";
 
 impl Node {
@@ -258,16 +259,25 @@ impl RealCluster {
         Tool::start(self.kind.version(), main, args)
     }
 
-    /// Starts Kafka's own `kafka-topics.sh`, without the script.
+    /// Starts what `kafka-topics.sh` starts.
     pub(crate) fn topic_command(&self, args: &[&str]) -> Tool {
-        let main = if self.kind == Kind::Old {
-            "kafka.admin.TopicCommand"
-        } else {
-            "org.apache.kafka.tools.TopicCommand"
-        };
-        let running: Vec<&str> =
-            self.nodes.iter().filter(|node| node.is_running()).map(|node| node.internal.as_str()).collect();
-        self.tool(main, &[&["--bootstrap-server", &running.join(",")], args].concat())
+        let old = self.kind == Kind::Old;
+        let main = if old { "kafka.admin.TopicCommand" } else { "org.apache.kafka.tools.TopicCommand" };
+        self.tool(main, &[&["--bootstrap-server", &self.running()], args].concat())
+    }
+
+    /// Starts what `kafka-get-offsets.sh` starts.
+    pub(crate) fn offset_shell(&self, args: &[&str]) -> Tool {
+        let old = self.kind == Kind::Old;
+        let main = if old { "kafka.tools.GetOffsetShell" } else { "org.apache.kafka.tools.GetOffsetShell" };
+        let option = if old { "--broker-list" } else { "--bootstrap-server" };
+        self.tool(main, &[&[option, &self.running()], args].concat())
+    }
+
+    /// Brokers for a tool to begin with.
+    fn running(&self) -> String {
+        let running = self.nodes.iter().filter(|node| node.is_running());
+        running.map(|node| node.internal.as_str()).collect::<Vec<_>>().join(",")
     }
 }
 

@@ -5,10 +5,12 @@
 mod admin;
 #[allow(dead_code, reason = "a part of it may be for a test to come")]
 mod cluster;
-mod clusters;
+mod faults;
+mod golden;
 #[allow(dead_code, reason = "a part of it may be for a test to come")]
 mod harness;
 mod producer;
+mod proxy;
 mod security;
 mod topics;
 mod wire;

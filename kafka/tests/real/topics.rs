@@ -10,6 +10,7 @@ use kafka::{
 use crate::{
     LIMIT,
     cluster::{Kind, RealCluster, Setup},
+    golden,
     harness::until,
 };
 
@@ -65,6 +66,8 @@ async fn a_topics_life() {
             assert_eq!(offsets[&1], offset, "{kind}: {at:?}");
         }
 
+        golden::all_up(&servers, &cluster, "orders").await;
+
         for report in [Report::UnderReplicated, Report::Unavailable] {
             until("nothing to report", async || {
                 cluster.report(report).await.unwrap().is_empty().then_some(())
@@ -79,6 +82,7 @@ async fn a_topics_life() {
         })
         .await;
         println!("{kind}: {}", lines[0]);
+        golden::one_down(&servers, &cluster).await;
         servers.restart(1).await;
 
         cluster.delete_topic(&name).await.unwrap();
