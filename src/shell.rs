@@ -184,9 +184,12 @@ async fn run_on<S: Store>(
     tasks.spawn(named("sandbox reader", sandbox::read(wanted, files, inputs.clone(), parts.clone())));
     tasks.spawn(named("files of the API", watch(access.clone(), parts.clone())));
     tasks.spawn(named("subscription", subscription.run(subscribed.clone())));
-    tasks.spawn(named("REST API", api.over_tls_of(&access).serve(http::api(app.clone()), parts.clone())));
+    tasks.spawn(named(
+        "REST API",
+        api.counted_by(&access).over_tls_of(&access).serve(http::api(app.clone()), parts.clone()),
+    ));
     if let Some(admin) = admin {
-        tasks.spawn(named("admin API", admin.serve(http::admin(app), parts.clone())));
+        tasks.spawn(named("admin API", admin.counted_by(&access).serve(http::admin(app), parts.clone())));
     }
     drop(inputs);
 

@@ -44,6 +44,7 @@ pub mod gate;
 mod guard;
 mod health;
 mod job;
+mod limit;
 mod plan;
 mod query;
 mod reload;

@@ -27,6 +27,14 @@ pub struct NotTakenOver {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Refused {
+    /// Connections, since their address had as many as one may have.
+    pub connections_of_one_address: u64,
+    /// Requests whose body was too long.
+    pub large_bodies: u64,
+    /// Requests whose body took too long to arrive, or to find room.
+    pub slow_bodies: u64,
+    /// Answers that their client did not take.
+    pub slow_readers: u64,
     /// Tokens that were not known.
     pub wrong_tokens: u64,
     /// Those of them that came from more addresses than are told apart, and were counted together.

@@ -67,13 +67,15 @@ codes! {
     TopicNotFound = 404,
     /// The path exists, the method does not; the header `Allow` lists those that do.
     MethodNotAllowed = 405,
+    /// The request's body took too long to arrive.
+    RequestTimeout = 408,
     /// The job was stopped before its end.
     JobCancelled = 409,
     /// The topic to be created exists.
     TopicAlreadyExists = 409,
     /// Kafka's setting `delete.topic.enable` is false, so nothing was deleted.
     TopicDeletionDisabled = 409,
-    /// The request's body is too long; no route takes one.
+    /// The request's body is too long.
     RequestTooLarge = 413,
     /// Too many wrong tokens came from this address. `Retry-After` says when to ask again.
     TooManyFailures = 429,

@@ -1,13 +1,17 @@
 //! What guards the API, out of the files that settings name: read before anything starts, all mistakes at once, and read
 //! again when they change.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use api::rest::{Door, NotTakenOver, Refused};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     gate::{Gate, jwt, tokens::Tokens},
+    limit::Limits,
     reload::{self, Keep, Look, Watched, trouble},
     tls::{self, Tls},
 };
@@ -17,6 +21,7 @@ use crate::config::{self, Errors, Settings, ValidationError};
 #[derive(Default)]
 pub struct Access {
     pub(super) gate: Gate,
+    pub(super) limits: Arc<Limits>,
     tls: Option<Tls>,
     watched: Vec<Arc<dyn Look>>,
 }
@@ -57,7 +62,11 @@ impl Access {
         let gate = Gate::new(opening.keep(tokens), opening.keep(jwt));
         let tls = opening.keep(tls);
         let Opening { watched, errors } = opening;
-        if errors.is_empty() { Ok(Access { gate, tls, watched }) } else { Err(Errors(errors)) }
+        if errors.is_empty() {
+            Ok(Access { gate, limits: Arc::default(), tls, watched })
+        } else {
+            Err(Errors(errors))
+        }
     }
 
     /// The certificate and key that connections are served with; `None`: plain HTTP.
@@ -72,11 +81,19 @@ impl Access {
 
     /// How it fares.
     pub(super) fn door(&self) -> Door {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (wrong_tokens, wrong_tokens_crowded) = self.gate.wrong_tokens();
         let told = |ValidationError { field: setting, message }| NotTakenOver { message, setting };
         Door {
             not_taken_over: self.watched.iter().filter_map(|one| one.trouble()).map(told).collect(),
-            refused: Refused { wrong_tokens, wrong_tokens_crowded },
+            refused: Refused {
+                connections_of_one_address: count(&self.limits.connections),
+                large_bodies: count(&self.limits.large_bodies),
+                slow_bodies: count(&self.limits.slow_bodies),
+                slow_readers: count(&self.limits.slow_readers),
+                wrong_tokens,
+                wrong_tokens_crowded,
+            },
         }
     }
 

@@ -23,7 +23,8 @@ use super::{ApiError, every_route, topic::report};
 mod security;
 
 /// What any route may answer instead. One that changes something says `OutcomeUnknown` where another says `Timeout`.
-const ANY: [ErrorCode; 3] = [ErrorCode::RequestTooLarge, ErrorCode::InternalError, ErrorCode::Timeout];
+const ANY: [ErrorCode; 4] =
+    [ErrorCode::RequestTimeout, ErrorCode::RequestTooLarge, ErrorCode::InternalError, ErrorCode::Timeout];
 const JSON: &str = "application/json";
 
 /// Declares sets of refusals for the `responses(…)` of routes: a name, and the codes besides [`ANY`].

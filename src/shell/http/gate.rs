@@ -22,7 +22,7 @@ pub mod tokens;
 #[cfg(test)]
 pub(super) use failures::BURST;
 use failures::Failures;
-pub(super) use failures::REFILL;
+pub(super) use failures::{REFILL, place};
 
 /// Longest token looked at, in bytes. A JSON Web Token of many claims has two thousand.
 const TOKEN_LIMIT: usize = 8 << 10;

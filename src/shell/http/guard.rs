@@ -24,8 +24,6 @@ use super::{Access, ApiError, audit, gate::is_read, job::producer_test};
 /// How long an answer may take. Longer than any single question to Kafka or ZooKeeper, so that their own words come
 /// first.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
-/// Longest request body, in bytes. No route reads one; `curl --data` with a form must not fail for it.
-const BODY_LIMIT: u64 = 64 << 10;
 /// Names the request in the log and in the error body.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -43,9 +41,12 @@ pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, n
         let asked = (method.clone(), path.clone(), request.uri().query().unwrap_or_default().to_owned());
         audit::Entry::new(asked, caller, client, id.clone())
     });
-    let mut response = match admitted.err().or_else(|| too_large(&request)) {
-        Some(error) => error.into_response(),
-        None => run(request, next).await,
+    let mut response = match admitted {
+        Err(error) => error.into_response(),
+        Ok(()) => match access.limits.body(request).await {
+            Ok((request, _room)) => run(request, next).await,
+            Err(error) => error.into_response(),
+        },
     };
     if let Some(entry) = audited {
         entry.answered(response.status());
@@ -93,14 +94,6 @@ async fn run(request: Request, next: Next) -> Response {
         Err(_) => ApiError::new(ErrorCode::Timeout, format!("no answer within {} s", deadline.as_secs())),
     };
     error.into_response()
-}
-
-fn too_large(request: &Request) -> Option<ApiError> {
-    let length: u64 = request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
-    (length > BODY_LIMIT).then(|| {
-        let message = format!("the request's body has {length} bytes; at most {BODY_LIMIT} are taken");
-        ApiError::new(ErrorCode::RequestTooLarge, message)
-    })
 }
 
 /// Gives the response the body of its error, keeping status and headers.

@@ -1,7 +1,8 @@
 //! Accepts connections and serves a router on them, within limits, until told to stop.
 //!
 //! Limits: [`CONNECTIONS`] at once, one more waits in the kernel's queue until another ends; a request's head must
-//! arrive within [`HEAD`], which also ends idle connections; no connection lives longer than [`LIFE`]. So nobody can
+//! arrive within [`HEAD`], which also ends idle connections; one address has [`PER_ADDRESS`] of them; an answer must be taken
+//! ([`super::limit::STALL`]); no connection lives longer than [`LIFE`]. So nobody can
 //! hold the API by holding sockets.
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use api::rest::{ErrorBody, ErrorCode};
 use axum::Router;
 use hyper::{
     Request,
@@ -25,15 +27,18 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use uuid::Uuid;
+
 use super::{
     Access,
     guard::{DEADLINE, Peer},
+    limit::{Limits, PER_ADDRESS, Patient},
     tls::{self, Tls},
 };
 
@@ -52,6 +57,7 @@ pub struct Listener {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<Tls>,
+    limits: Arc<Limits>,
 }
 
 /// A port that could not be had.
@@ -73,13 +79,18 @@ pub async fn bind(address: IpAddr, port: u16) -> Result<Listener, BindError> {
     let failed = |source| BindError { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    Ok(Listener { listener, address, tls: None })
+    Ok(Listener { listener, address, tls: None, limits: Arc::default() })
 }
 
 impl Listener {
     /// Where it listens, with the port the kernel chose.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The same, counting what is turned away where `access` shows it.
+    pub(crate) fn counted_by(self, access: &Access) -> Self {
+        Self { limits: access.limits.clone(), ..self }
     }
 
     /// The same over TLS, if `access` has a certificate.
@@ -108,27 +119,55 @@ impl Listener {
                     continue;
                 }
             };
+            let Some(place) = self.limits.connection(peer.0) else {
+                turn_away(&stream, self.tls.is_some());
+                continue;
+            };
+            let limits = self.limits.clone();
             let (router, tls, stop) = (router.clone(), self.tls.clone(), stop.clone());
             connections.spawn(async move {
                 // Answers are small and written whole.
                 let _ = stream.set_nodelay(true);
                 match tls {
-                    None => serve_connection(stream, peer, router, stop).await,
+                    None => serve_connection(Patient::new(stream, limits), peer, router, stop).await,
                     Some(tls) => match stop.run_until_cancelled(tls::accept(stream, tls.get())).await {
-                        Some(Ok(stream)) => serve_connection(stream, peer, router, stop).await,
+                        Some(Ok(stream)) => {
+                            serve_connection(Patient::new(stream, limits), peer, router, stop).await;
+                        }
                         Some(Err(error)) => {
                             tracing::debug!(client = %peer.0, %error, "a TLS handshake failed")
                         }
                         None => {}
                     },
                 }
-                drop(slot);
+                drop((slot, place));
             });
         }
         drop(self.listener);
         connections.close();
         connections.wait().await;
     }
+}
+
+/// Tells a client without TLS that it has its share; what does not go out at once is dropped with the connection.
+fn turn_away(stream: &TcpStream, is_tls: bool) {
+    if is_tls {
+        return;
+    }
+    let body = ErrorBody {
+        error_code: ErrorCode::Overloaded,
+        message: format!("this address has {PER_ADDRESS} connections, as many as one may have; close some"),
+        request_id: Uuid::new_v4().to_string(),
+    };
+    let body = serde_json::to_string(&body).unwrap_or_default();
+    // Read first: what is unread when the connection closes would take the answer with it.
+    let _ = stream.try_read(&mut [0; 4096]);
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: \
+         close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = stream.try_write(answer.as_bytes());
 }
 
 async fn serve_connection(

@@ -39,6 +39,7 @@ fn codes() {
         404 JobNotFound
         404 TopicNotFound
         405 MethodNotAllowed
+        408 RequestTimeout
         409 JobCancelled
         409 TopicAlreadyExists
         409 TopicDeletionDisabled

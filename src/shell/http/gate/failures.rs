@@ -71,7 +71,8 @@ impl Failures {
     }
 }
 
-fn place(client: IpAddr) -> Place {
+/// Where a client is, as far as clients are told apart.
+pub(in super::super) fn place(client: IpAddr) -> Place {
     match client.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
         address @ IpAddr::V4(_) => address,

@@ -1,15 +1,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, sync::atomic::Ordering};
 
 use axum::routing::get;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     sync::Notify,
 };
 
-use super::*;
+use super::{super::limit::STALL, *};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -71,6 +70,57 @@ async fn silence_is_ended() {
         let mut rest = Vec::new();
         timeout(2 * HEAD, stream.read_to_end(&mut rest)).await.unwrap().unwrap();
     }
+    stop.cancel();
+    timeout(Duration::from_secs(10), server).await.unwrap().unwrap();
+}
+
+// One address has its share, is told so, and has another when one of its connections ends.
+#[tokio::test]
+async fn one_address_does_not_take_all_connections() {
+    let listener = bind(LOOPBACK, 0).await.unwrap();
+    let (address, limits, stop) = (listener.address(), listener.limits.clone(), CancellationToken::new());
+    let server = tokio::spawn(listener.serve(Router::new().route("/", get(async || "done")), stop.clone()));
+    let read = async |mut stream: TcpStream| {
+        let mut answer = vec![0; 4096];
+        let length = stream.read(&mut answer).await.unwrap_or(0);
+        String::from_utf8(answer[..length].to_vec()).unwrap()
+    };
+    let mut held = Vec::new();
+    for _ in 0..PER_ADDRESS {
+        let mut stream = ask(address, "/").await;
+        // Served, so it is counted.
+        stream.read_exact(&mut [0; 15]).await.unwrap();
+        held.push(stream);
+    }
+    let answer = read(TcpStream::connect(address).await.unwrap()).await;
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("Overloaded"), "{answer}");
+    assert_eq!(limits.connections.load(Ordering::Relaxed), 1);
+    drop(held.pop());
+    let again = async {
+        while !read(ask(address, "/").await).await.starts_with("HTTP/1.1 200") {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(20), again).await.unwrap();
+    stop.cancel();
+    drop(held);
+    timeout(Duration::from_secs(20), server).await.unwrap().unwrap();
+}
+
+// An answer that nobody takes is given up. Time is virtual: it moves on when all wait.
+#[tokio::test(start_paused = true)]
+async fn who_does_not_read_is_let_go() {
+    let listener = bind(LOOPBACK, 0).await.unwrap();
+    let (address, limits, stop) = (listener.address(), listener.limits.clone(), CancellationToken::new());
+    let router = Router::new().route("/", get(async || vec![b'x'; 64 << 20]));
+    let server = tokio::spawn(listener.serve(router, stop.clone()));
+    let _unread = ask(address, "/").await;
+    let given_up = async {
+        while limits.slow_readers.load(Ordering::Relaxed) == 0 {
+            sleep(Duration::from_secs(1)).await;
+        }
+    };
+    timeout(STALL * 4, given_up).await.unwrap();
     stop.cancel();
     timeout(Duration::from_secs(10), server).await.unwrap().unwrap();
 }
