@@ -15,8 +15,8 @@ const REPEAT_MS: u64 = 5_000;
 /// Slowest repeat.
 const REPEAT_CAP_MS: u64 = 60_000;
 /// An executor whose broker runs on as it was for so long, after so many requests, does not know what is asked of it: it is
-/// of an older version.
-const SILENT_MS: u64 = 60_000;
+/// of an older version. Longer than Mesos takes to see that an agent is away (75 s): its executor may have done it, unheard.
+const SILENT_MS: u64 = 120_000;
 const SILENT_TRIES: u32 = 4;
 
 /// The restarts that were asked for on this subscription.
@@ -94,16 +94,16 @@ mod tests {
         let id = TaskId { broker: BrokerId(1), uuid: Uuid::nil() };
         let mut restarts = Restarts::default();
         let at = |second: u64| Timestamp(second * 1000);
-        let asked: Vec<u64> = (0..80).filter(|second| restarts.is_due(id, 3, at(*second))).collect();
-        assert_eq!(asked, [0, 5, 15, 35, 75]);
-        assert_eq!(restarts.silent(id, 3, at(0), at(59)), None);
-        assert_eq!(restarts.silent(id, 3, at(0), at(60)), Some(5));
-        assert_eq!(restarts.silent(id, 3, at(30), at(80)), None, "it came back since, perhaps by our word");
-        assert_eq!(restarts.silent(id, 4, at(0), at(80)), None);
-        assert!(restarts.is_due(id, 4, at(80)), "another restart begins anew");
-        assert_eq!(restarts.silent(id, 4, at(0), at(300)), None);
+        let asked: Vec<u64> = (0..140).filter(|second| restarts.is_due(id, 3, at(*second))).collect();
+        assert_eq!(asked, [0, 5, 15, 35, 75, 135]);
+        assert_eq!(restarts.silent(id, 3, at(0), at(119)), None);
+        assert_eq!(restarts.silent(id, 3, at(0), at(120)), Some(6));
+        assert_eq!(restarts.silent(id, 3, at(30), at(140)), None, "it came back since, perhaps by our word");
+        assert_eq!(restarts.silent(id, 4, at(0), at(140)), None);
+        assert!(restarts.is_due(id, 4, at(140)), "another restart begins anew");
+        assert_eq!(restarts.silent(id, 4, at(0), at(600)), None);
         restarts.resend();
-        assert!(restarts.is_due(id, 4, at(81)));
+        assert!(restarts.is_due(id, 4, at(141)));
         restarts.retain(|_| false);
         assert_eq!(restarts, Restarts::default());
     }

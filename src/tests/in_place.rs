@@ -300,8 +300,8 @@ fn a_silent_executor_is_replaced() {
         }
         world.now = world.now.plus(1000);
     };
-    assert_eq!((asked, world.now.since(began)), (4, 61_000));
-    anew(&mut world, &killed, homes[1].clone(), "(not in place: its executor did not answer 4 requests");
+    assert_eq!((asked, world.now.since(began)), (5, 121_000));
+    anew(&mut world, &killed, homes[1].clone(), "(not in place: its executor did not answer 5 requests");
 }
 
 // The target changes while a restart is under way: the newer one has the next generation, and wins wherever they meet.
