@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::{
     ids::{BrokerId, TaskId},
+    incident::Incident,
     launch::LABEL_GENERATION,
     message::ToExecutor,
 };
@@ -116,9 +117,9 @@ pub fn offers_are_answered(offers: &[String], calls: &[Call]) -> Check {
 pub fn store_is_state(store: &Records, core: &scheduler::Scheduler, planted: Option<Planted>) -> Check {
     let mut held = record::all(&core.state().stored);
     let mut store = store.clone();
-    if planted == Some(Planted::LeakedClaim) {
-        held.retain(|key, _| !key.starts_with("released/"));
-        store.retain(|key, _| !key.starts_with("released/"));
+    if let Some(lost) = planted.and_then(Planted::lost) {
+        held.retain(|key, _| !key.starts_with(lost));
+        store.retain(|key, _| !key.starts_with(lost));
     }
     let restored =
         record::restore(&store).map_err(|e| format!("the state restored equals the state held: {e}"))?;
@@ -170,12 +171,44 @@ pub fn incident_is_stored(store: &Records, call: &Call) -> Check {
         return Ok(());
     };
     let task: TaskId = message.executor_id.value.parse().unwrap();
+    match is_kept(store, task, id) {
+        true => Ok(()),
+        false => Err(format!("no call rests on an unstored write: incident {id} of {task}")),
+    }
+}
+
+/// No acknowledge before store: nor of an update that tells of an incident, which comes nowhere else for sure (D45).
+pub fn incident_is_acknowledged(
+    store: &Records,
+    call: &Call,
+    updates: &BTreeMap<Vec<u8>, v1::TaskStatus>,
+) -> Check {
+    let status = call.acknowledge.as_ref().and_then(|acknowledge| updates.get(&acknowledge.uuid));
+    let Some(data) = status.and_then(|status| status.data.as_ref()) else { return Ok(()) };
+    let Incident { id, task, .. } = serde_json::from_slice(data).unwrap();
+    match is_kept(store, task, id) {
+        true => Ok(()),
+        false => Err(format!("no acknowledge before store: incident {id} of {task}")),
+    }
+}
+
+/// Whether an incident is stored, or twenty newer ones are.
+fn is_kept(store: &Records, task: TaskId, id: Uuid) -> bool {
     let prefix = format!("incidents/{}/", task.broker);
     let kept = store.keys().filter(|key| key.starts_with(&prefix)).count();
-    if store.contains_key(&format!("{prefix}{id}")) || kept == scheduler::incident::KEPT {
-        return Ok(());
+    store.contains_key(&format!("{prefix}{id}")) || kept == scheduler::incident::KEPT
+}
+
+/// A converged cluster is left alone: no broker is taken down or launched when all is as it is wanted.
+pub fn left_alone(call: &Call, core: &scheduler::Scheduler) -> Check {
+    let current = |id: &TaskId| {
+        core.state().stored.brokers[&id.broker].task.as_ref().is_some_and(|task| task.id == *id)
+    };
+    let launches = call.accept.as_ref().is_some_and(|a| a.operations.iter().any(|o| o.launch.is_some()));
+    match launches || taken_down(call).is_some_and(|(id, _)| current(&id)) {
+        true => Err(format!("a converged cluster is left alone: {}", describe(call))),
+        false => Ok(()),
     }
-    Err(format!("no call rests on an unstored write: incident {id} of {task}"))
 }
 
 /// The task whose broker a call takes down; of a restart also the generation that is to run.

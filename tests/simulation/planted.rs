@@ -16,16 +16,22 @@ pub enum Planted {
     LeakedClaim,
     /// An operator's restart does not wait for the others, though nobody said that it need not.
     UngatedRestart,
+    /// Incidents are never written.
+    LostIncident,
+    /// A broker is restarted that nobody wanted restarted, once all is done.
+    UnaskedRestart,
 }
 
 impl Planted {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::AcknowledgeBeforeStore,
         Self::AcceptBeforeStore,
         Self::DoubleLaunch,
         Self::RelaunchBeforeReconciliation,
         Self::LeakedClaim,
         Self::UngatedRestart,
+        Self::LostIncident,
+        Self::UnaskedRestart,
     ];
 
     /// By its name.
@@ -36,6 +42,15 @@ impl Planted {
             .expect("the name of a planted fault")
     }
 
+    /// The records that are never written.
+    pub fn lost(self) -> Option<&'static str> {
+        match self {
+            Self::LeakedClaim => Some("released/"),
+            Self::LostIncident => Some("incidents/"),
+            _ => None,
+        }
+    }
+
     /// The invariants that may find it.
     pub fn invariants(self) -> &'static [&'static str] {
         match self {
@@ -43,6 +58,8 @@ impl Planted {
             Self::AcceptBeforeStore => &["no call rests on an unstored write"],
             Self::DoubleLaunch | Self::RelaunchBeforeReconciliation => &["one live task per broker"],
             Self::LeakedClaim => &["no reservation leaks once converged"],
+            Self::LostIncident => &["no call rests on an unstored write", "no acknowledge before store"],
+            Self::UnaskedRestart => &["a converged cluster is left alone"],
             Self::UngatedRestart => {
                 &["at most one broker is down by our hand", "none is below min ISR by our hand"]
             }

@@ -36,6 +36,8 @@ use crate::{
 const FAULTY_MS: u64 = 4 * 60_000;
 /// How long a healed cluster may take: longer than any back-off of Mesos or ours.
 const HEALING_MS: u64 = 45 * 60_000;
+/// How long a converged cluster is watched: longer than a MESSAGE or a KILL waits for its repetition.
+const QUIET_MS: u64 = 130_000;
 /// Lines of trace in a failure's report.
 const TRACE_SHOWN: usize = 60;
 /// When a run begins.
@@ -131,6 +133,8 @@ pub struct World {
     /// Brokers that an operator once wanted restarted at once.
     forced: BTreeSet<u32>,
     faulty: bool,
+    /// Since when all is as it is wanted.
+    converged_at: Option<u64>,
     violation: Option<String>,
     trace: Vec<String>,
     /// Print the trace as it grows.
@@ -169,6 +173,7 @@ impl World {
             down: BTreeSet::new(),
             forced: BTreeSet::new(),
             faulty: true,
+            converged_at: None,
             violation: None,
             trace: Vec::new(),
             print: false,
@@ -193,10 +198,13 @@ impl World {
                 self.heal();
             }
             self.happen(happening);
-            if !self.faulty && self.has_converged() {
+            if self.converged_at.is_none() && !self.faulty && self.has_converged() {
+                self.converge();
+            }
+            if self.converged_at.is_some_and(|since| at >= since + QUIET_MS) {
                 break;
             }
-            if at >= end {
+            if at >= end && self.converged_at.is_none() {
                 let stuck = self.process.core.as_ref().map(|core| {
                     let plan = core.view(Timestamp(self.now)).plan;
                     let blocks = plan.phases.iter().flat_map(|phase| &phase.blocks);
@@ -275,6 +283,15 @@ impl World {
         for node in &mut self.nodes {
             node.cut_until = 0;
             node.silent_until = 0;
+        }
+    }
+
+    /// All is as it is wanted: from here on nothing is to be done.
+    fn converge(&mut self) {
+        self.note("--- converged");
+        self.converged_at = Some(self.now);
+        if self.planted == Some(Planted::UnaskedRestart) {
+            self.operator_restarts();
         }
     }
 

@@ -138,11 +138,11 @@ impl World {
         if !effects.writes.0.is_empty() && self.happens(|rates| rates.store_fails) {
             return self.crash("the store failed");
         }
-        if self.planted == Some(Planted::LeakedClaim) {
+        if let Some(lost) = self.planted.and_then(Planted::lost) {
             effects
                 .writes
                 .0
-                .retain(|write| !matches!(write, Write::Put { key, .. } if key.starts_with("released/")));
+                .retain(|write| !matches!(write, Write::Put { key, .. } if key.starts_with(lost)));
         }
         let wrote = !effects.writes.0.is_empty();
         self.process.commit(&effects.writes);
@@ -169,6 +169,8 @@ impl World {
             invariant::launch_is_stored(store, &call),
             invariant::acknowledged_is_stored(store, &call, &self.updates),
             invariant::incident_is_stored(store, &call),
+            invariant::incident_is_acknowledged(store, &call, &self.updates),
+            self.converged_at.map_or(Ok(()), |_| invariant::left_alone(&call, core)),
             invariant::destroyed_held_nothing(&call, &self.served),
         ];
         let down = invariant::one_down_by_our_hand(&call, core, &self.serving(), &self.down, &self.forced);
