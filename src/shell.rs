@@ -21,6 +21,7 @@ mod mesos;
 mod sandbox;
 mod signal;
 pub mod store;
+mod throttle;
 
 use std::{sync::Arc, time::Duration};
 
@@ -163,7 +164,8 @@ async fn run_on<S: Store>(
     let zookeeper =
         ZooKeeper::new(&view.connection.zookeeper, ZOOKEEPER_SESSION).map_err(Failure::ZooKeeper)?;
     let (view, shown) = watch::channel(view);
-    let kafka = http::Kafka::new(http::Real::new(Arc::new(zookeeper), framework.name.clone(), shown.clone()));
+    let real = Arc::new(http::Real::new(Arc::new(zookeeper), framework.name.clone(), shown.clone()));
+    let kafka = http::Kafka::new(real.clone());
     let app = http::App::new(shown, kafka, inputs.clone(), clock)
         .guarded_by(access.clone())
         .stopped_by(parts.clone());
@@ -181,6 +183,7 @@ async fn run_on<S: Store>(
     let mut tasks = JoinSet::new();
     tasks.spawn(named("ticker", tick(inputs.clone(), parts.clone())));
     tasks.spawn(named("Kafka poller", kafka::poll(asked, inputs.clone(), clock, parts.clone())));
+    tasks.spawn(named("keeper of throttles", throttle::keep(real, parts.clone())));
     tasks.spawn(named("sandbox reader", sandbox::read(wanted, files, inputs.clone(), parts.clone())));
     tasks.spawn(named("files of the API", watch(access.clone(), parts.clone())));
     tasks.spawn(named("subscription", subscription.run(subscribed.clone())));

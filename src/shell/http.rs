@@ -32,21 +32,29 @@ use crate::{
 };
 
 mod access;
+pub mod administration;
 mod ask;
 mod audit;
+mod body;
 mod broker;
 mod cluster;
+mod config;
 mod connection;
 mod debug;
 mod document;
+mod election;
 mod error;
 pub mod gate;
+mod group;
 mod guard;
 mod health;
 mod job;
 mod limit;
+mod logdir;
 mod plan;
 mod query;
+mod reassign;
+mod refused;
 mod reload;
 mod server;
 mod tls;
@@ -105,6 +113,12 @@ impl App {
         answered.await.map_err(|_| stopping())
     }
 
+    /// Whom an administrator's question goes to, once there are brokers to ask.
+    fn administration(&self) -> Result<Arc<dyn administration::Administration>, ApiError> {
+        self.brokers()?;
+        Ok(self.kafka.administration.clone())
+    }
+
     /// The last published view.
     fn view(&self) -> Arc<View> {
         self.view.borrow().clone()
@@ -156,6 +170,12 @@ fn every_route() -> OpenApiRouter<App> {
         .routes(routes!(topic::offsets::offsets))
         .routes(routes!(job::list))
         .routes(routes!(job::show, job::cancel))
+        .routes(routes!(config::show, config::alter))
+        .routes(routes!(reassign::list, reassign::start, reassign::cancel))
+        .routes(routes!(election::elect))
+        .routes(routes!(logdir::list))
+        .routes(routes!(group::list))
+        .routes(routes!(group::describe))
         .routes(routes!(debug::offers))
         .routes(routes!(debug::door))
         .routes(routes!(document::show))

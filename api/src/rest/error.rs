@@ -59,6 +59,8 @@ codes! {
     Forbidden = 403,
     /// The service has no such broker.
     BrokerNotFound = 404,
+    /// Kafka has no such consumer group.
+    GroupNotFound = 404,
     /// No such path.
     RouteNotFound = 404,
     /// There is no such job, or none any more.
@@ -75,6 +77,8 @@ codes! {
     TopicAlreadyExists = 409,
     /// Kafka's setting `delete.topic.enable` is false, so nothing was deleted.
     TopicDeletionDisabled = 409,
+    /// Somebody else limits replication on a topic or broker, and that is not ours to change.
+    ThrottleConflict = 409,
     /// The request's body is too long.
     RequestTooLarge = 413,
     /// Too many wrong tokens came from this address. `Retry-After` says when to ask again.

@@ -198,8 +198,13 @@ mod tests {
         assert!(matches!(record, Record::Unreadable { .. }), "{record:?}");
         assert!(record.to_string().contains("zstd is not enabled"), "{record}");
         let theirs = "versions 20 to 30".to_owned();
-        let error =
-            client::Error::Version { address: "a:1".to_owned(), call: "Fetch", ours: (4, 12), theirs };
+        let error = client::Error::Version {
+            address: "a:1".to_owned(),
+            call: "Fetch",
+            ours: (4, 12),
+            theirs,
+            since: "Kafka 0.11",
+        };
         assert!(matches!(judge(error), Ok(Record::Unreadable { .. })));
     }
 }

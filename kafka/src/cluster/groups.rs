@@ -58,9 +58,10 @@ impl Cluster {
     pub async fn groups(&self) -> Result<Groups, AdminError> {
         let metadata = self.metadata(Topics::None).await?;
         let metadata = &metadata;
-        let asked = metadata.brokers.keys().map(|id| async move {
-            let groups = async { Ok(self.broker(metadata, *id).await?.groups().await?) };
-            (*id, groups.await)
+        let ids: Vec<u32> = metadata.brokers.keys().copied().collect();
+        let asked = ids.into_iter().map(|id| async move {
+            let groups = async { Ok(self.broker(metadata, id).await?.groups().await?) };
+            (id, groups.await)
         });
         let mut all = Groups::default();
         let answers: Vec<_> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{job::producer_test::Producers, topic::Topics};
+use super::{administration::Administration, job::producer_test::Producers, topic::Topics};
 
+mod administration;
 mod producers;
 mod real;
 mod refused;
@@ -14,6 +15,8 @@ pub use real::Real;
 /// Who is asked.
 #[derive(Clone)]
 pub struct Kafka {
+    /// By the routes for administrators.
+    pub administration: Arc<dyn Administration>,
     /// By `/v1/topics`.
     pub topics: Arc<dyn Topics>,
     /// By producer tests.
@@ -22,8 +25,7 @@ pub struct Kafka {
 
 impl Kafka {
     /// A real cluster for everything.
-    pub fn new(real: Real) -> Self {
-        let real = Arc::new(real);
-        Self { topics: real.clone(), producers: real }
+    pub fn new(real: Arc<Real>) -> Self {
+        Self { administration: real.clone(), topics: real.clone(), producers: real }
     }
 }

@@ -69,6 +69,8 @@ refusals! {
         (name = "plan", description = "What is being done to the brokers"),
         (name = "topics", description = "Topics, in the words of kafka-topics.sh"),
         (name = "jobs", description = "Work that takes longer than a request may"),
+        (name = "reassignments", description = "Partitions on their way to other brokers"),
+        (name = "groups", description = "Consumer groups"),
         (name = "service", description = "The service itself"),
     ),
 )]
@@ -99,7 +101,7 @@ pub(super) fn document() -> Document {
     let single = ErrorCode::ALL.iter().map(|code| (code.to_string(), response(&[*code])));
     document.components.get_or_insert_default().responses.extend(single);
     for item in document.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().filter_map(Option::as_mut) {
             // Handlers have short names, each in a module of its own; here they share one space.
             if let (Some(id), Some(tag)) =

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use super::*;
 
 mod access;
+mod administered;
 mod command;
 mod read;
 mod topics;
@@ -101,7 +102,7 @@ pub(super) fn app_with(view: &View, producers: Arc<dyn Producers>) -> App {
 
 /// Stand-ins: for topics this one, else such as must not be asked.
 fn kafka(topics: Arc<dyn Topics>) -> Kafka {
-    Kafka { topics, producers: Arc::new(Untested) }
+    Kafka { administration: Arc::new(administered::Fake::unasked()), topics, producers: Arc::new(Untested) }
 }
 
 /// A Kafka whose topics must not be written to.

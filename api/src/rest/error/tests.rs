@@ -35,6 +35,7 @@ fn codes() {
         401 Unauthorized
         403 Forbidden
         404 BrokerNotFound
+        404 GroupNotFound
         404 RouteNotFound
         404 JobNotFound
         404 TopicNotFound
@@ -43,6 +44,7 @@ fn codes() {
         409 JobCancelled
         409 TopicAlreadyExists
         409 TopicDeletionDisabled
+        409 ThrottleConflict
         413 RequestTooLarge
         429 TooManyFailures
         500 InternalError

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kafka::{client::Options, cluster::Cluster, zookeeper::ZooKeeper};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, Notify, watch};
 
 use crate::view::View;
 
@@ -17,6 +17,10 @@ pub struct Real {
     cluster: Cluster,
     /// Says where the brokers are.
     view: watch::Receiver<Arc<View>>,
+    /// Held while a reassignment is begun or its limits are looked after, so that none is taken for over before it began.
+    pub(super) reassigning: Mutex<()>,
+    /// A reassignment was begun or stopped.
+    pub(in crate::shell) begun: Notify,
 }
 
 impl Real {
@@ -26,7 +30,8 @@ impl Real {
         client_id: impl Into<String>,
         view: watch::Receiver<Arc<View>>,
     ) -> Self {
-        Self { zookeeper, cluster: Cluster::new([], Options::new(client_id, TIMEOUT)), view }
+        let cluster = Cluster::new([], Options::new(client_id, TIMEOUT));
+        Self { zookeeper, cluster, view, reassigning: Mutex::default(), begun: Notify::default() }
     }
 
     /// The brokers, where they are now; all share their connections.

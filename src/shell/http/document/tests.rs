@@ -6,7 +6,7 @@ use expect_test::expect_file;
 
 use super::*;
 
-const METHODS: [&str; 4] = ["get", "put", "post", "delete"];
+const METHODS: [&str; 5] = ["get", "put", "post", "patch", "delete"];
 
 fn parsed() -> Value {
     serde_json::to_value(document()).unwrap()
