@@ -21,14 +21,14 @@ pub(super) struct Fields {
     known: Vec<&'static str>,
 }
 
-/// The body of a request; an empty one is an empty object.
+/// The body of a request.
 pub(super) async fn read(body: Body) -> Result<Value, ApiError> {
     // The client hung up, or sent more than we read; whoever still listens sent more.
     let bytes = body::to_bytes(body, LIMIT).await.map_err(|_| {
         ApiError::new(ErrorCode::RequestTooLarge, format!("the request's body has more than {LIMIT} bytes"))
     })?;
     if bytes.is_empty() {
-        return Ok(Value::Object(Map::new()));
+        return Err(ApiError::parameter("the body is empty; a JSON object is expected"));
     }
     serde_json::from_slice(&bytes)
         .map_err(|error| ApiError::parameter(format!("the body is no JSON: {error}")))
@@ -57,7 +57,7 @@ impl Fields {
         errors: &mut Vec<String>,
     ) -> Option<T> {
         self.known.push(key);
-        let value = self.given.remove(key).filter(|value| !value.is_null())?;
+        let value = self.given.remove(key)?;
         let text = short(&value);
         let read = serde_json::from_value(value);
         read.map_err(|_| errors.push(format!("{}{key} is {text}; {what} is expected", self.place))).ok()
@@ -129,6 +129,7 @@ mod tests {
             errors,
             [
                 r#"b is "x"; a number is expected"#,
+                "c is null; a number is expected",
                 "d is [1,-2]; a list of numbers is expected",
                 "f is missing; a number is expected",
                 r#"there is no "e"; there are a, b, c, d, f"#,
@@ -140,7 +141,9 @@ mod tests {
 
     #[tokio::test]
     async fn bounded() {
-        assert_eq!(read(Body::empty()).await.unwrap(), json!({}));
+        assert_eq!(read(Body::from("{}")).await.unwrap(), json!({}));
+        let error = read(Body::empty()).await.unwrap_err();
+        assert!(error.message.starts_with("the body is empty"), "{}", error.message);
         let error = read(Body::from(vec![b' '; LIMIT + 1])).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::RequestTooLarge);
         let error = read(Body::from("{\"a\":")).await.unwrap_err();

@@ -220,7 +220,7 @@ async fn answers() {
     )
     .await;
     let elected = r#"{"elected":[{"partition":0,"topic":"orders"}],"refused":[{"error":"PREFERRED_LEADER_NOT_AVAILABLE: so it is","partition":2,"topic":"orders"}]}"#;
-    check("POST /v1/leader-elections", "", "elect None", elected).await;
+    check("POST /v1/leader-elections", "{}", "elect None", elected).await;
     let some = r#"{"topics":["orders"],"partitions":[{"topic":"other","partition":1}]}"#;
     check("POST /v1/leader-elections", some, "elect Some((1, 1))", elected).await;
     check(
