@@ -71,6 +71,9 @@ struct Partition {
     to: u32,
     /// A failure: nothing is sent before this, and before nothing is on its way.
     failed: Option<Duration>,
+    /// Whether any batch is stored. A leader that knows nothing of a producer takes whatever number comes first, so
+    /// until then one goes at a time: were the first refused, a later one would be stored before it.
+    begun: bool,
 }
 
 impl Ledger {
@@ -83,6 +86,7 @@ impl Ledger {
             under_way: 0,
             to: 0,
             failed: None,
+            begun: false,
         });
         Self {
             partitions: partitions.collect(),
@@ -102,7 +106,8 @@ impl Ledger {
             let partition = &mut self.partitions[turn];
             let Some(leader) = partition.leader else { continue };
             let window = self.windows.entry(leader).or_default();
-            if *window >= WINDOW || partition.under_way >= WINDOW {
+            let most = if partition.begun { WINDOW } else { 1 };
+            if *window >= WINDOW || partition.under_way >= most {
                 continue;
             }
             if let Some(until) = partition.failed {
@@ -169,6 +174,7 @@ impl Ledger {
             }
             _ => {
                 partition.unanswered.remove(at);
+                partition.begun = true;
                 Ok(Some(batch))
             }
         }

@@ -12,8 +12,32 @@ fn at(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn ledger(leaders: &[u32]) -> Ledger {
+fn fresh(leaders: &[u32]) -> Ledger {
     Ledger::new((0..).zip(leaders.iter().copied().map(Some)), 100)
+}
+
+/// One of which every partition has stored something.
+fn ledger(leaders: &[u32]) -> Ledger {
+    let mut ledger = fresh(leaders);
+    ledger.partitions.iter_mut().for_each(|partition| partition.begun = true);
+    ledger
+}
+
+/// A real broker that knew nothing of the producer took the second batch, smaller than the first, which it refused.
+#[test]
+fn the_first_batch_goes_alone() {
+    let mut ledger = fresh(&[1, 1]);
+    let first = ledger.next(at(0), 1000).unwrap().batch;
+    assert_eq!(ledger.next(at(0), 1000).unwrap().batch.partition, 1);
+    assert_eq!(ledger.next(at(0), 1000), None);
+    assert_eq!(ledger.answered(1, first, error(ResponseError::MessageTooLarge), at(1)).unwrap(), None);
+    let half = ledger.next(at(1), 1000).unwrap().batch;
+    assert_eq!((half.partition, half.sequence, half.records), (0, 0, 50));
+    assert_eq!(ledger.next(at(1), 1000), None);
+    ledger.answered(1, half, None, at(2)).unwrap();
+    let rest: Vec<_> =
+        std::iter::from_fn(|| ledger.next(at(2), 1000)).map(|send| send.batch.sequence).collect();
+    assert_eq!(rest[..2], [50, 100]);
 }
 
 #[test]
@@ -141,7 +165,7 @@ proptest! {
         faults in prop::collection::vec((fault(), 0_usize..6), 0..120),
         total in 1_u64..4_000,
     ) {
-        let mut ledger = ledger(&[0, 1, 2, 0]);
+        let mut ledger = fresh(&[0, 1, 2, 0]);
         let mut leaders: BTreeMap<u32, Option<u32>> = BTreeMap::from([0, 1, 2, 0].map(Some).map({
             let mut number = 0..;
             move |leader| (number.next().unwrap(), leader)
