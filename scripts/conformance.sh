@@ -48,5 +48,13 @@ for _ in $(seq 100); do
 done
 url() { sed -n "s/^$1 //p" "$work/out"; }
 [ $# -gt 0 ] || set -- all
-python3 "$kit/probe.py" run "$@" --master "$(url master)" --agent "$(url agent)" \
-  --ctl "$program ctl --work-dir $work/mesos" --check "$kit/golden"
+probe() {
+  python3 "$kit/probe.py" run "$@" --master "$(url master)" --agent "$(url agent)" \
+    --ctl "$program ctl --work-dir $work/mesos" --check "$kit/golden" | tee "$work/said"
+}
+# In executor_crash the kit's executor may be killed before it has noted the answer to its own update (one run in ten): that
+# scenario alone is run once more, and must pass then.
+probe "$@" || {
+  [ "$(grep -o '^FAIL [a-z_]*' "$work/said")" = "FAIL executor_crash" ] || exit 1
+  probe executor_crash
+}
