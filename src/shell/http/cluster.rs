@@ -11,6 +11,7 @@ mod refused;
 mod topics;
 
 pub use real::Real;
+pub(super) use refused::of_call;
 
 /// Who is asked.
 #[derive(Clone)]

@@ -8,16 +8,14 @@ use axum::{
     body::Body,
     extract::{Path, State, rejection::PathRejection},
 };
-use kafka::{
-    client::{Change, Setting, Source},
-    topic::TopicName,
-};
+use kafka::client::{Change, Setting, Source};
 
 use super::{
     ApiError, App,
     body::{self, Fields},
     document::refusals,
-    refused,
+    query, refused,
+    topic::topic_name,
 };
 
 refusals! {
@@ -46,7 +44,9 @@ pub(super) async fn show(
     State(app): State<App>,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Json<rest::TopicConfig>, ApiError> {
-    let topic = topic(name)?;
+    let mut errors = Vec::new();
+    let topic = topic_name(name, &mut errors)?;
+    let topic = query::whole(topic, errors)?;
     let kafka = app.administration()?;
     let found = app.slots.read(async move { kafka.config(topic).await }).await?;
     let config = found.map_err(|error| refused::question(&error))?;
@@ -72,8 +72,10 @@ pub(super) async fn alter(
     name: Result<Path<String>, PathRejection>,
     content: Body,
 ) -> Result<Json<Message>, ApiError> {
-    let topic = topic(name)?;
-    let change = change(body::read(content).await?)?;
+    let mut errors = Vec::new();
+    let topic = topic_name(name, &mut errors)?;
+    let change = change(body::read(content).await?, &mut errors);
+    let (topic, change) = query::whole(topic.map(|topic| (topic, change)), errors)?;
     let kafka = app.administration()?;
     let asked = topic.clone();
     let done = app.slots.change(async move { kafka.alter_config(asked, change).await }).await?;
@@ -83,27 +85,20 @@ pub(super) async fn alter(
     Ok(Json(Message { message: format!("Output: Completed updating config for topic {topic}.\n") }))
 }
 
-pub(super) fn topic(name: Result<Path<String>, PathRejection>) -> Result<TopicName, ApiError> {
-    let Path(name) = name?;
-    name.parse().map_err(|error| ApiError::caused(rest::ErrorCode::InvalidParameter, &error))
-}
-
-fn change(value: serde_json::Value) -> Result<Change, ApiError> {
-    let mut errors = Vec::new();
-    let mut fields = Fields::of(value, "", &mut errors);
-    let set: BTreeMap<String, String> =
-        fields.take("set", "an object of texts", &mut errors).unwrap_or_default();
-    let unset: Vec<String> = fields.take("unset", "a list of names", &mut errors).unwrap_or_default();
-    fields.end(&mut errors);
+fn change(value: serde_json::Value, errors: &mut Vec<String>) -> Change {
+    let before = errors.len();
+    let mut fields = Fields::of(value, "", errors);
+    let set: BTreeMap<String, String> = fields.take("set", "an object of texts", errors).unwrap_or_default();
+    let unset: Vec<String> = fields.take("unset", "a list of names", errors).unwrap_or_default();
+    fields.end(errors);
     let unset: BTreeSet<String> = unset.into_iter().collect();
     for name in set.keys().filter(|name| unset.contains(*name)) {
         errors.push(format!("{name:?} is both set and unset"));
     }
-    if set.is_empty() && unset.is_empty() && errors.is_empty() {
+    if set.is_empty() && unset.is_empty() && errors.len() == before {
         errors.push("nothing is to be changed: set or unset is needed".to_owned());
     }
-    body::all(errors)?;
-    Ok(Change { set, unset })
+    Change { set, unset }
 }
 
 fn shown(setting: Setting) -> config::Setting {

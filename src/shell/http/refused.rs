@@ -4,7 +4,7 @@ use api::rest::ErrorCode;
 use kafka::error::KafkaError;
 use kafka::{client, cluster::AdminError};
 
-use super::ApiError;
+use super::{ApiError, cluster};
 
 /// Kafka's words for what the request itself has wrong.
 const OURS: [&str; 6] = [
@@ -34,10 +34,8 @@ pub(super) fn change(error: &AdminError) -> ApiError {
 fn code(error: &AdminError) -> ErrorCode {
     match error {
         AdminError::NoBroker(_) | AdminError::NoController => ErrorCode::KafkaUnavailable,
-        AdminError::Call(client::Error::Version { .. }) => ErrorCode::NotSupported,
         AdminError::Call(client::Error::Refused { source, .. }) => by_kafka(source),
-        AdminError::Call(error) if error.is_passing() => ErrorCode::KafkaUnavailable,
-        AdminError::Call(_) => ErrorCode::KafkaRefused,
+        AdminError::Call(error) => cluster::of_call(error),
         AdminError::Refused(error) => by_kafka(error),
         AdminError::UnknownTopic(_) => ErrorCode::TopicNotFound,
         AdminError::UnknownGroup(_) => ErrorCode::GroupNotFound,

@@ -155,7 +155,7 @@ async fn look(app: &App, name: &TopicName) -> Result<Option<TopicState>, ApiErro
 }
 
 /// The name in a path; what is wrong with it goes to `errors`.
-fn topic_name(
+pub(super) fn topic_name(
     name: Result<Path<String>, PathRejection>,
     errors: &mut Vec<String>,
 ) -> Result<Option<TopicName>, ApiError> {

@@ -84,7 +84,7 @@ pub(super) fn creation(topic: &TopicName, error: &CreateTopicError) -> ApiError 
 }
 
 /// A call that changed nothing.
-fn of_call(error: &client::Error) -> ErrorCode {
+pub(in super::super) fn of_call(error: &client::Error) -> ErrorCode {
     match error {
         client::Error::Connect { .. }
         | client::Error::Timeout { .. }
