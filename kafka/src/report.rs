@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use crate::snapshot::PartitionId;
+use crate::{client::Moving, snapshot::PartitionId};
 
 /// What is wrong with the partitions of a report, by the options of `kafka-topics.sh`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,19 +33,10 @@ pub struct Line {
     pub replicas: Vec<u32>,
     /// Who has all of it.
     pub isr: Vec<u32>,
-    /// Replicas that come and go while it is reassigned.
+    /// Replicas that come and go while it is reassigned (KIP-455).
     pub moving: Option<Moving>,
     /// From Kafka 3.8 on the tool prints this too.
     pub eligible: Option<Eligible>,
-}
-
-/// A reassignment under way (KIP-455).
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Moving {
-    /// Not in sync yet.
-    pub adding: Vec<u32>,
-    /// Removed once the others are.
-    pub removing: Vec<u32>,
 }
 
 impl Line {
@@ -70,7 +61,7 @@ impl fmt::Display for Line {
             None => f.write_str("none")?,
         }
         write!(f, "\tReplicas: {}\tIsr: {}", listed(&self.replicas), listed(&self.isr))?;
-        if let Some(Moving { adding, removing }) = &self.moving {
+        if let Some(Moving { adding, removing, .. }) = &self.moving {
             write!(f, "\tAdding Replicas: {}\tRemoving Replicas: {}", listed(adding), listed(removing))?;
         }
         if let Some(Eligible { elr, last_known }) = &self.eligible {
@@ -105,7 +96,7 @@ mod tests {
     fn as_the_tool_prints_it() {
         let plain = line(Some(2), &[2, 0, 1], &[1, 2]);
         assert_eq!(plain.to_string(), "\tTopic: orders\tPartition: 7\tLeader: 2\tReplicas: 2,0,1\tIsr: 1,2");
-        let moving = Moving { adding: vec![3], removing: vec![] };
+        let moving = Moving { replicas: vec![0, 3], adding: vec![3], removing: vec![] };
         let eligible = Eligible { elr: Some(vec![]), last_known: None };
         let whole = Line { moving: Some(moving), eligible: Some(eligible), ..line(None, &[0], &[]) };
         assert_eq!(
@@ -127,7 +118,7 @@ mod tests {
         check(&line(Some(0), &[0, 1], &[0]), true, false);
         check(&line(None, &[0, 1], &[0]), true, true);
         check(&line(Some(2), &[2], &[2]), false, true);
-        let adding = Some(Moving { adding: vec![3], removing: vec![] });
+        let adding = Some(Moving { replicas: vec![0, 1, 3], adding: vec![3], removing: vec![] });
         check(&Line { moving: adding.clone(), ..line(Some(0), &[0, 1, 3], &[0, 1]) }, false, false);
         check(&Line { moving: adding, ..line(Some(0), &[0, 1, 3], &[0]) }, true, false);
     }

@@ -1,7 +1,13 @@
 //! What `kafka-topics.sh --describe` reports of the whole cluster.
 
+use std::collections::BTreeMap;
+
 use super::{AskError, Cluster};
-use crate::report::{Line, Report};
+use crate::{
+    client::Error,
+    report::{Line, Report},
+    topic::TopicPartition,
+};
 
 impl Cluster {
     /// The partitions of a report, by topic and number. As the controller's broker has them, where it answers: it is the
@@ -22,6 +28,22 @@ impl Cluster {
     async fn report_once(&self, report: Report) -> Result<Vec<Line>, AskError> {
         let mut connection = self.best().await?;
         let (mut lines, live) = connection.lines().await?;
+        lines.retain(|line| line.is_in(report, &live));
+        if lines.is_empty() {
+            return Ok(lines);
+        }
+        let mut moving = match connection.reassignments().await {
+            Ok(moving) => moving,
+            // Before Kafka 2.4 nobody knows, and one that is no controller any more does not; the tool goes on without, too.
+            Err(Error::Version { .. } | Error::Refused { .. }) => BTreeMap::new(),
+            Err(error) => return Err(error.into()),
+        };
+        for line in &mut lines {
+            let topic = line.id.topic.parse().ok();
+            let partition = topic.map(|topic| TopicPartition { topic, number: line.id.partition });
+            line.moving = partition.and_then(|partition| moving.remove(&partition));
+        }
+        // Replicas that are being added are missed by nobody.
         lines.retain(|line| line.is_in(report, &live));
         let mut eligible =
             connection.eligible(lines.iter().map(|line| line.id.topic.clone()).collect()).await?;

@@ -6,6 +6,7 @@ use kafka::{
     client::{Change, Elected, Error, Options, Resource, Source, Topics},
     cluster::{AdminError, Cluster},
     reassign::{self, Assignment},
+    report::Report,
     throttle::{self, FOLLOWER_RATE, FOLLOWER_REPLICAS, LEADER_RATE, LEADER_REPLICAS, Owner},
     topic::{NewTopic, TopicName, TopicPartition},
 };
@@ -222,6 +223,14 @@ async fn moved_with_a_limit(world: &World) {
     .await;
     let text = described(world, "moved");
     assert!(text.contains(LEADER_REPLICAS) && text.contains(FOLLOWER_REPLICAS), "{text}");
+    // S-110: what only waits for a new replica is well, for Kafka's tool and for us.
+    until("the report to be Kafka's", async || {
+        let printed = world.real.topic_command(&["--describe", "--under-replicated-partitions"]).end();
+        let lines = cluster.report(Report::UnderReplicated).await.ok()?;
+        let ours: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        (printed.success && printed.stdout == ours).then_some(())
+    })
+    .await;
     // While it is on its way the limit stays.
     let tended = cluster.tend().await.unwrap();
     assert_eq!(tended.moving, BTreeSet::from([name("moved")]));
