@@ -52,8 +52,9 @@ probe() {
   python3 "$kit/probe.py" run "$@" --master "$(url master)" --agent "$(url agent)" \
     --ctl "$program ctl --work-dir $work/mesos" --check "$kit/golden" | tee "$work/said"
 }
-# In executor_crash the kit's executor may be killed before it has noted the answer to its own update (one run in ten): that
-# scenario alone is run once more, and must pass then.
+# In executor_crash the kit's executor may be killed before it has noted the answer to its own update, though the update
+# itself has come through (1 of 20 runs on a busy machine, none of 20 on a quiet one): that scenario alone is run once
+# more, and must pass then.
 probe "$@" || {
   [ "$(grep -o '^FAIL [a-z_]*' "$work/said")" = "FAIL executor_crash" ] || exit 1
   probe executor_crash
