@@ -41,7 +41,9 @@ async fn administration_with_kraft() {
 }
 
 async fn administration(kind: Kind) {
-    let real = RealCluster::start(&Setup::of(kind)).await;
+    // A limited broker still fetches once in some seconds, up to this much: a limit of next to nothing then lasts minutes.
+    let extra = "replica.fetch.max.bytes=65536\n".to_owned();
+    let real = RealCluster::start(&Setup { extra, ..Setup::of(kind) }).await;
     let cluster = Cluster::new(real.bootstrap(), Options::new("test", PATIENCE));
     let world = World { real, cluster };
     settings(&world).await;
@@ -197,7 +199,7 @@ async fn moved_with_a_limit(world: &World) {
     let wished: BTreeSet<u32> = (0..3).filter(|id| *id != gone).collect();
     let to = reassign::spread(&from, &wished, Some(2)).unwrap();
 
-    // So slow that it takes hours.
+    // So slow that it does not end while we look.
     bring(world, &from, &to, Some(500)).await;
     let progress = until("bytes to be copied", async || {
         let progress = cluster.progress().await.unwrap();
