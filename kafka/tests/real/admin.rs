@@ -191,7 +191,7 @@ async fn fill(world: &World, topic: &str, partitions: u32, records: usize, size:
 async fn moved_with_a_limit(world: &World) {
     let cluster = &world.cluster;
     create(world, "moved", 2, 1).await;
-    fill(world, "moved", 2, 3, 900_000).await;
+    fill(world, "moved", 2, 54, 50_000).await;
     let from = assignment(world, "moved").await;
     // Away from where they are, with a replica more.
     let held: BTreeSet<u32> = from.values().flatten().copied().collect();
