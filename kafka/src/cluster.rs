@@ -23,6 +23,7 @@ pub use self::{
     logdirs::{LogDirs, Progress},
     offsets::OffsetsError,
     reassign::{Outcome, Tended},
+    topics::TopicsError,
 };
 
 mod admin;
@@ -34,6 +35,7 @@ mod offsets;
 mod reassign;
 mod report;
 mod settings;
+mod topics;
 
 /// Within which a question is asked again where that may help. An election of a controller takes some seconds.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,5 +1,5 @@
 //! A partition's state as its controller writes it to `/brokers/topics/<t>/partitions/<p>/state`, and shown so by
-//! `topic describe` (S-103).
+//! `topic describe` (S-103); where there is no ZooKeeper, as brokers tell it (D43).
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// What the controller last wrote. Field names and order are those of S-103.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionState {
-    /// Which controller wrote it.
+    /// Which controller wrote it; of KRaft, the epoch of the active one.
     pub controller_epoch: i32,
     /// Replicas in sync, as Kafka orders them.
     pub isr: Vec<i32>,
@@ -18,6 +18,15 @@ pub struct PartitionState {
     pub leader_epoch: i32,
     /// Version of this record's form.
     pub version: i32,
+}
+
+/// A topic as Kafka keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicState {
+    /// Partition to replicas, the preferred leader first.
+    pub assignment: BTreeMap<u32, Vec<i32>>,
+    /// Each partition's state. One just created has none until the controller has written it.
+    pub states: BTreeMap<u32, PartitionState>,
 }
 
 /// Reads a partition's state.

@@ -14,7 +14,7 @@ use zookeeper_client::{Client, SessionState, Stat};
 
 pub use self::error::{Error, InvalidConnect};
 use crate::{
-    partition::{self, PartitionState},
+    partition::{self, TopicState},
     registration::{self, Owner, Registration},
 };
 
@@ -45,15 +45,6 @@ pub struct Controller {
     pub broker: u32,
     /// The session that keeps it so.
     pub owner: Owner,
-}
-
-/// A topic as ZooKeeper has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicState {
-    /// Partition to replicas, the preferred leader first.
-    pub assignment: BTreeMap<u32, Vec<i32>>,
-    /// Each partition's state. One just created has none until the controller has written it.
-    pub states: BTreeMap<u32, PartitionState>,
 }
 
 /// What became of a node that was to be deleted.
@@ -152,6 +143,15 @@ impl ZooKeeper {
         let mut topics = self.within("list topics", list).await?;
         topics.sort_unstable();
         Ok(topics)
+    }
+
+    /// Whether Kafka keeps its topics here: not where it was never started, nor where KRaft keeps them.
+    ///
+    /// # Errors
+    /// No answer of use.
+    pub async fn keeps_topics(&self) -> Result<bool, Error> {
+        let look = |client: Client| async move { Ok(client.check_stat(TOPICS).await?.is_some()) };
+        self.within("look for topics", look).await
     }
 
     /// One topic with its partitions' states (S-103), `None` where there is no such topic.

@@ -9,7 +9,7 @@ use kafka_protocol::{
     },
 };
 
-use super::{Connection, Error};
+use super::{Connection, Error, call::Call};
 use crate::{error::KafkaError, registration::address, snapshot::Partition, topic::TopicName};
 
 /// Which topics to ask for.
@@ -54,7 +54,47 @@ impl TopicMetadata {
     }
 }
 
+/// A partition with what only Kafka from 2.1 on tells, and all in Kafka's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Led {
+    /// Who should have it, the preferred leader first.
+    pub replicas: Vec<i32>,
+    /// Who has all of it.
+    pub isr: Vec<i32>,
+    /// Who leads it, −1 for nobody.
+    pub leader: i32,
+    /// Grows with each new leader.
+    pub leader_epoch: i32,
+}
+
 impl Connection {
+    /// The partitions of one topic with their leaders' epochs; `None` where the broker knows no such topic.
+    ///
+    /// # Errors
+    /// No answer of use, or the broker's refusal.
+    pub(crate) async fn led(&mut self, topic: &TopicName) -> Result<Option<BTreeMap<u32, Led>>, Error> {
+        let request = MetadataRequest::default()
+            .with_topics(Some(vec![asked(topic)]))
+            .with_allow_auto_topic_creation(false);
+        let response = self.call(|_| request).await?;
+        let Some(found) = response.topics.first() else { return Ok(None) };
+        match KafkaError::from_code(found.error_code, None) {
+            Some(error) if error.is(ResponseError::UnknownTopicOrPartition) => return Ok(None),
+            Some(error) => return Err(self.refused(MetadataRequest::NAME, error)),
+            None => {}
+        }
+        let partitions = found.partitions.iter().filter_map(|partition| {
+            let led = Led {
+                replicas: partition.replica_nodes.iter().map(|node| node.0).collect(),
+                isr: partition.isr_nodes.iter().map(|node| node.0).collect(),
+                leader: partition.leader_id.0,
+                leader_epoch: partition.leader_epoch,
+            };
+            Some((id(partition.partition_index)?, led))
+        });
+        Ok(Some(partitions.collect()))
+    }
+
     /// Asks what the broker knows. Never creates a topic.
     ///
     /// # Errors

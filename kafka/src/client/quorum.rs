@@ -39,8 +39,8 @@ pub struct Node {
 pub struct Quorum {
     /// The active one.
     pub leader: Option<u32>,
-    /// Grows with each election.
-    pub leader_epoch: u32,
+    /// Grows with each election; stands for the controller's epoch (D43).
+    pub leader_epoch: i32,
     /// How far the metadata is agreed upon.
     pub high_watermark: u64,
     /// End of the metadata log at each voter.
@@ -94,7 +94,7 @@ impl Connection {
         }
         Ok(Quorum {
             leader: id(quorum.leader_id.0),
-            leader_epoch: id(quorum.leader_epoch).unwrap_or(0),
+            leader_epoch: quorum.leader_epoch,
             high_watermark: u64::try_from(quorum.high_watermark).unwrap_or(0),
             voters: ends(&quorum.current_voters),
             observers: ends(&quorum.observers),

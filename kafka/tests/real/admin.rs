@@ -18,6 +18,7 @@ use rdkafka::{
 use crate::{
     cluster::{Kind, RealCluster, Setup},
     harness::{PATIENCE, until},
+    kraft,
 };
 
 struct World {
@@ -45,7 +46,7 @@ async fn administration(kind: Kind) {
     let extra = "replica.fetch.max.bytes=65536\n".to_owned();
     let real = RealCluster::start(&Setup { extra, ..Setup::of(kind) }).await;
     let cluster = Cluster::new(real.bootstrap(), Options::new("test", PATIENCE));
-    let world = World { real, cluster };
+    let mut world = World { real, cluster };
     settings(&world).await;
     moved_with_a_limit(&world).await;
     limits_of_others(&world).await;
@@ -53,6 +54,9 @@ async fn administration(kind: Kind) {
     disks(&world).await;
     a_group(&world).await;
     the_cluster(&world).await;
+    if kind == Kind::KRaft {
+        kraft::topics_without_zookeeper(&mut world.real, &world.cluster).await;
+    }
 }
 
 fn name(text: &str) -> TopicName {

@@ -274,6 +274,12 @@ impl RealCluster {
         self.tool(main, &[&[option, &self.running()], args].concat())
     }
 
+    /// Starts what `kafka-metadata-quorum.sh describe --status` starts.
+    pub(crate) fn quorum_status(&self) -> Tool {
+        let main = "org.apache.kafka.tools.MetadataQuorumCommand";
+        self.tool(main, &["--bootstrap-server", &self.running(), "describe", "--status"])
+    }
+
     /// Brokers for a tool to begin with.
     fn running(&self) -> String {
         let running = self.nodes.iter().filter(|node| node.is_running());

@@ -9,6 +9,7 @@ mod faults;
 mod golden;
 #[allow(dead_code, reason = "a part of it may be for a test to come")]
 mod harness;
+mod kraft;
 mod producer;
 mod proxy;
 mod security;
@@ -152,6 +153,13 @@ async fn topics_are_described(world: &World) {
     assert_eq!(orders.states.len(), 2);
     let state = serde_json::to_string(&orders.states[&1]).unwrap();
     assert!(state.starts_with(r#"{"controller_epoch":1,"isr":["#), "{state}");
+
+    // ZooKeeper tells them while no broker answers too.
+    let nobody = world.cluster.at(["127.0.0.1:1".into()]);
+    let told = nobody.topic(&world.zookeeper, &"orders.v1".parse().unwrap()).await.unwrap();
+    assert_eq!(told, Some(orders));
+    assert_eq!(nobody.topic(&world.zookeeper, &"nowhere".parse().unwrap()).await.unwrap(), None);
+    assert_eq!(nobody.topics(&world.zookeeper).await.unwrap(), world.zookeeper.topics().await.unwrap());
 
     let mut connection =
         Connection::connect(&world.cluster.bootstrap()[0], &Options::new("test", LIMIT)).await.unwrap();

@@ -1,6 +1,7 @@
 //! `/v1/topics` and what is below: passed straight to Kafka (S-102…S-106, S-109…S-112).
 //!
-//! List and description come from ZooKeeper, as the original's did, so they are told while no broker answers too.
+//! List and description come from ZooKeeper, as the original's did, so they are told while no broker answers too; from
+//! the brokers where KRaft keeps them (D43).
 //! The list is sorted; the guide's sample has no order. Everything else asks the brokers.
 
 use std::collections::BTreeMap;
@@ -14,9 +15,9 @@ use axum::{
 use futures_util::future::BoxFuture;
 use kafka::{
     client::Created,
+    partition::TopicState,
     report::Report,
     topic::{NewTopic, TopicName},
-    zookeeper::TopicState,
 };
 
 use super::{ApiError, App, document::refusals, query};
@@ -30,7 +31,7 @@ pub use offsets::Time;
 
 refusals! {
     /// Of [`list`].
-    List = [NotRegistered, Overloaded, KafkaRefused, KafkaUnavailable];
+    List = [NotRegistered, Overloaded, KafkaRefused, KafkaUnavailable, NotSupported];
     /// Of whatever asks for one topic and changes nothing.
     ReadOne = [
         InvalidParameter, TopicNotFound, NotRegistered, Overloaded, KafkaRefused, KafkaUnavailable, NotSupported,

@@ -3,15 +3,22 @@
 use api::rest::ErrorCode;
 use kafka::{
     client::{self, CreateError},
-    cluster::{AskError, ChangeError, CreateTopicError, OffsetsError},
+    cluster::{AskError, ChangeError, CreateTopicError, OffsetsError, TopicsError},
     topic::TopicName,
     zookeeper,
 };
 
 use crate::shell::http::ApiError;
 
-/// ZooKeeper did not tell.
-pub(super) fn by_zookeeper(error: &zookeeper::Error) -> ApiError {
+/// Neither ZooKeeper nor the brokers told which topics there are.
+pub(super) fn topics(error: &TopicsError) -> ApiError {
+    match error {
+        TopicsError::ZooKeeper(error) => by_zookeeper(error),
+        TopicsError::Ask(error) => question(error),
+    }
+}
+
+fn by_zookeeper(error: &zookeeper::Error) -> ApiError {
     let code = if error.is_away() { ErrorCode::KafkaUnavailable } else { ErrorCode::KafkaRefused };
     ApiError::caused(code, error)
 }

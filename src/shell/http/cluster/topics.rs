@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use futures_util::{FutureExt, future::BoxFuture};
 use kafka::{
     client::{At, Created},
+    partition::TopicState,
     report::Report,
     topic::{NewTopic, TopicName},
-    zookeeper::TopicState,
 };
 
 use super::{Real, Topics, refused};
@@ -15,11 +15,13 @@ use crate::shell::http::{ApiError, topic::Time};
 
 impl Topics for Real {
     fn list(&self) -> BoxFuture<'_, Result<Vec<String>, ApiError>> {
-        async { self.zookeeper.topics().await.map_err(|error| refused::by_zookeeper(&error)) }.boxed()
+        let cluster = self.cluster();
+        async move { cluster.topics(&self.zookeeper).await.map_err(|error| refused::topics(&error)) }.boxed()
     }
 
     fn describe<'a>(&'a self, name: &'a TopicName) -> BoxFuture<'a, Result<Option<TopicState>, ApiError>> {
-        async { self.zookeeper.topic(name.as_str()).await.map_err(|error| refused::by_zookeeper(&error)) }
+        let cluster = self.cluster();
+        async move { cluster.topic(&self.zookeeper, name).await.map_err(|error| refused::topics(&error)) }
             .boxed()
     }
 

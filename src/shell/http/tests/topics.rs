@@ -6,10 +6,9 @@ use expect_test::{Expect, expect};
 use futures_util::{FutureExt, future::BoxFuture};
 use kafka::{
     client::Created,
-    partition::PartitionState,
+    partition::{PartitionState, TopicState},
     report::Report,
     topic::{NewTopic, TopicName},
-    zookeeper::TopicState,
 };
 use rest::ErrorCode;
 use tokio::sync::Notify;

@@ -32,6 +32,21 @@ fn is(error: ApiError, code: ErrorCode, message: &str) {
     assert_eq!((error.code, error.message.as_str()), (code, message));
 }
 
+// D43: what asks ZooKeeper and, where it keeps no topics, the brokers.
+#[test]
+fn topics_that_are_not_known() {
+    let nobody = AskError::from(NoBroker { tried: Vec::new() });
+    is(topics(&nobody.into()), KafkaUnavailable, "no broker answered: none is known");
+    assert_eq!(topics(&AskError::from(too_old("DescribeQuorum")).into()).code, NotSupported);
+    let away = zookeeper::Error::Timeout {
+        connect: "zk:1".to_owned(),
+        doing: "list topics",
+        after: Duration::from_secs(5),
+        source: None,
+    };
+    assert_eq!(topics(&away.into()).code, KafkaUnavailable);
+}
+
 // D48: an existing topic is 409; every other refusal of Kafka's has its code.
 #[test]
 fn creations() {

@@ -1,0 +1,56 @@
+//! Topics that no ZooKeeper keeps (D43), beside what Kafka's own tools say.
+
+use kafka::{
+    cluster::Cluster,
+    partition::PartitionState,
+    topic::{NewTopic, TopicName},
+    zookeeper::ZooKeeper,
+};
+
+use crate::{
+    cluster::RealCluster,
+    harness::{PATIENCE, ZooKeeperServer, until},
+};
+
+/// S-102, S-103, D43: list and description of a KRaft cluster, through a new leader and, where that broker was it, a new
+/// controller. A broker of it stays down.
+pub(crate) async fn topics_without_zookeeper(real: &mut RealCluster, cluster: &Cluster) {
+    let server = ZooKeeperServer::start();
+    let zookeeper = ZooKeeper::new(&server.address(), PATIENCE).unwrap().limit(PATIENCE);
+    assert!(!zookeeper.keeps_topics().await.unwrap());
+    let name: TopicName = "kept".parse().unwrap();
+    assert_eq!(cluster.topic(&zookeeper, &name).await.unwrap(), None);
+    let nobody = cluster.at([]);
+    assert!(nobody.topics(&zookeeper).await.unwrap().is_empty(), "where no broker was ever there");
+    assert_eq!(nobody.topic(&zookeeper, &name).await.unwrap(), None);
+
+    let new = NewTopic { partitions: Some(2), replication: Some(3), ..NewTopic::new(name.clone()) };
+    cluster.create_topic(&new).await.unwrap();
+    assert!(cluster.topics(&zookeeper).await.unwrap().contains(&"kept".to_owned()));
+    let topic = cluster.topic(&zookeeper, &name).await.unwrap().unwrap();
+    assert_eq!(topic.states.len(), 2);
+    let controller_epoch = controller_epoch(real);
+    for (number, replicas) in &topic.assignment {
+        let (isr, leader) = (replicas.clone(), replicas[0]);
+        let state = PartitionState { controller_epoch, isr, leader, leader_epoch: 0, version: 1 };
+        assert_eq!(topic.states[number], state);
+    }
+
+    let leader = topic.states[&0].leader;
+    real.kill(leader.cast_unsigned()).await;
+    let state = until("another leader", async || {
+        let mut topic = cluster.topic(&zookeeper, &name).await.ok()??;
+        topic.states.remove(&0).filter(|state| state.leader >= 0 && state.leader != leader)
+    })
+    .await;
+    assert!(state.leader_epoch > 0 && !state.isr.contains(&leader), "{state:?}");
+    assert_eq!((state.controller_epoch, state.version), (self::controller_epoch(real), 1));
+}
+
+/// As `kafka-metadata-quorum.sh describe --status` prints it.
+fn controller_epoch(real: &RealCluster) -> i32 {
+    let printed = real.quorum_status().end();
+    assert!(printed.success, "{printed:?}");
+    let epoch = printed.stdout.lines().find_map(|line| line.strip_prefix("LeaderEpoch:"));
+    epoch.and_then(|epoch| epoch.trim().parse().ok()).unwrap_or_else(|| panic!("{printed:?}"))
+}
