@@ -95,24 +95,21 @@ impl AdminError {
     }
 }
 
-/// Asks the controller's broker, and again where that may help: everything asked so is the same when asked twice.
-macro_rules! at_controller {
-    ($cluster:expr, $connection:ident => $ask:expr) => {{
+/// Asks, and again where that may help: for what is the same when asked twice.
+macro_rules! patiently {
+    ($ask:expr) => {{
         let mut retry = Retry::new(PATIENCE);
         loop {
-            let answer = match $cluster.any_controller().await {
-                Ok(mut $connection) => $ask.await.map_err(AdminError::from),
-                Err(error) => Err(error),
-            };
-            match answer {
-                Err(error) if error.is_passing() && retry.again().await => {
-                    tracing::debug!(%error, "the controller is asked again");
+            match $ask.await {
+                Err(error) if AdminError::is_passing(&error) && retry.again().await => {
+                    tracing::debug!(%error, "it is asked again");
                 }
                 answer => break answer,
             }
         }
     }};
 }
+pub(super) use patiently;
 
 impl Cluster {
     /// Every partition on its way to other brokers.
@@ -120,7 +117,7 @@ impl Cluster {
     /// # Errors
     /// No answer of use, such as Kafka before 2.4.
     pub async fn reassignments(&self) -> Result<BTreeMap<TopicPartition, Moving>, AdminError> {
-        at_controller!(self, connection => connection.reassignments())
+        patiently!(async { Ok(self.any_controller().await?.reassignments().await?) })
     }
 
     /// Gives partitions new replicas; `None` cancels what is under way.
@@ -131,7 +128,7 @@ impl Cluster {
         &self,
         wanted: &BTreeMap<TopicPartition, Option<Vec<u32>>>,
     ) -> Result<Answers, AdminError> {
-        at_controller!(self, connection => connection.alter_reassignments(wanted))
+        patiently!(async { Ok(self.any_controller().await?.alter_reassignments(wanted).await?) })
     }
 
     /// Makes the preferred leaders lead: of `partitions`, or of all.
@@ -142,7 +139,7 @@ impl Cluster {
         &self,
         partitions: Option<&BTreeSet<TopicPartition>>,
     ) -> Result<BTreeMap<TopicPartition, Elected>, AdminError> {
-        at_controller!(self, connection => connection.elect_preferred(partitions))
+        patiently!(async { Ok(self.any_controller().await?.elect_preferred(partitions).await?) })
     }
 
     async fn any_controller(&self) -> Result<Lent<'_>, AdminError> {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 
-use super::{AT_ONCE, AdminError, Cluster};
+use super::{AT_ONCE, AdminError, Cluster, PATIENCE, admin::patiently};
 use crate::{
     client::{At, Group, Listed, Topics},
     error::KafkaError,
+    retry::Retry,
     topic::{TopicName, TopicPartition},
 };
 
@@ -76,11 +77,15 @@ impl Cluster {
         Ok(all)
     }
 
-    /// A group's members, and how far it has come.
+    /// A group's members, and how far it has come. Asked again while a new coordinator learns what there is.
     ///
     /// # Errors
     /// There is no such group, or no answer of use.
     pub async fn group(&self, name: &str) -> Result<Reading, AdminError> {
+        patiently!(self.group_once(name))
+    }
+
+    async fn group_once(&self, name: &str) -> Result<Reading, AdminError> {
         // Asking for a coordinator would create the topic.
         let metadata = self.metadata(Topics::All).await?;
         let unknown = || AdminError::UnknownGroup(name.to_owned());

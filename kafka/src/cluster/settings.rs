@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use kafka_protocol::ResponseError;
 
-use super::{AdminError, Cluster};
+use super::{AdminError, Cluster, PATIENCE, admin::patiently};
 use crate::{
     client::{Change, Resource, Setting, Topics},
     error::KafkaError,
+    retry::Retry,
 };
 
 impl Cluster {
@@ -20,10 +21,11 @@ impl Cluster {
         resource: &Resource,
         keys: Option<&[&str]>,
     ) -> Result<BTreeMap<String, Setting>, AdminError> {
-        let mut connection = self.of(resource).await?;
-        let mut found = connection.settings(std::slice::from_ref(resource), keys).await?;
-        let settings = found.remove(resource).unwrap_or_else(|| Ok(BTreeMap::new()));
-        settings.map_err(|error| missing(resource, error))
+        patiently!(async {
+            let mut found = self.of(resource).await?.settings(std::slice::from_ref(resource), keys).await?;
+            let settings = found.remove(resource).unwrap_or_else(|| Ok(BTreeMap::new()));
+            settings.map_err(|error| missing(resource, error))
+        })
     }
 
     /// Changes some settings of a topic, or of a broker that lives; with `dry_run` Kafka only says whether it would. The
@@ -38,11 +40,13 @@ impl Cluster {
         change: &Change,
         dry_run: bool,
     ) -> Result<(), AdminError> {
-        let mut connection = self.of(resource).await?;
-        match connection.alter_settings(resource, change, dry_run).await.map_err(AdminError::from) {
-            Err(AdminError::Refused(error)) => Err(missing(resource, error)),
-            answer => answer,
-        }
+        patiently!(async {
+            let answer = self.of(resource).await?.alter_settings(resource, change, dry_run).await;
+            answer.map_err(|error| match error.into() {
+                AdminError::Refused(error) => missing(resource, error),
+                error => error,
+            })
+        })
     }
 
     /// Whom to ask: brokers know their own settings, any broker those of topics.

@@ -17,8 +17,8 @@ use std::{
 pub(crate) use jvm::{Jvm, Printed, Tool};
 pub(crate) use single::{Broker, ZooKeeperServer};
 
-/// Longest anything is waited for. Two seconds are usual; a loaded machine may need many more.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest anything is waited for. Two seconds are usual; three brokers that start on two busy processors took 50.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A port nobody listens on, for a server that must be told one. It lies below those that the kernel gives to whoever
 /// connects, and each process looks from another place on, so it is free when the server comes to it.
