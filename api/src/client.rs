@@ -6,7 +6,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use reqwest::{Method, StatusCode, Url};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     ids::{BrokerId, TaskId},
@@ -14,7 +14,9 @@ use crate::{
 };
 
 mod error;
+mod group;
 mod job;
+mod reassignment;
 mod topic;
 
 pub use self::{error::Error, job::Following};
@@ -131,6 +133,19 @@ impl Client {
         self.get(&["v1", "brokers", &id.to_string(), "incidents"]).await
     }
 
+    /// `GET /v1/log-dirs`: what brokers keep on their disks; of one broker, and with replicas of one topic alone, where
+    /// they are given.
+    pub async fn log_dirs(
+        &self,
+        broker: Option<BrokerId>,
+        topic: Option<&str>,
+    ) -> Result<Answer<rest::LogDirList>, Error> {
+        let broker = broker.map(|id| ("broker", id.to_string()));
+        let topic = topic.map(|name| ("topic", name.to_owned()));
+        let query: Vec<_> = broker.into_iter().chain(topic).collect();
+        self.ask(Method::GET, &["v1", "log-dirs"], &query).await
+    }
+
     /// `PUT /v1/brokers/{id}` (S-099): the task whose broker restarts, at once or when that hurts nobody; with `force` at
     /// once. Empty where the broker never had a task.
     pub async fn restart_broker(&self, id: BrokerId, force: bool) -> Result<Answer<Vec<TaskId>>, Error> {
@@ -140,7 +155,7 @@ impl Client {
 
     /// `GET /v1/plan`. The 503 of a rollout in progress is no error (S-048).
     pub async fn plan(&self) -> Result<Answer<rest::Plan>, Error> {
-        let (url, status, body) = self.send(Method::GET, &["v1", "plan"], &[]).await?;
+        let (url, status, body) = self.send(Method::GET, &["v1", "plan"], &[], None).await?;
         if status == StatusCode::SERVICE_UNAVAILABLE
             && let Ok(answer) = read(&url, &body)
         {
@@ -156,7 +171,7 @@ impl Client {
 
     /// `GET /admin/healthcheck` (S-119). The 500 of a service that is not well is no error.
     pub async fn health(&self) -> Result<Answer<rest::Health>, Error> {
-        let (url, status, body) = self.send(Method::GET, &["admin", "healthcheck"], &[]).await?;
+        let (url, status, body) = self.send(Method::GET, &["admin", "healthcheck"], &[], None).await?;
         if status == StatusCode::INTERNAL_SERVER_ERROR
             && let Ok(answer) = read(&url, &body)
         {
@@ -171,7 +186,18 @@ impl Client {
         path: &[&str],
         query: &[(&str, String)],
     ) -> Result<Answer<T>, Error> {
-        let (url, status, body) = self.send(method, path, query).await?;
+        let (url, status, body) = self.send(method, path, query, None).await?;
+        understand(&url, status, &body)
+    }
+
+    /// A request that has a body.
+    async fn tell<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        told: &impl Serialize,
+    ) -> Result<Answer<T>, Error> {
+        let (url, status, body) = self.send(method, path, &[], Some(json(told)?)).await?;
         understand(&url, status, &body)
     }
 
@@ -184,18 +210,20 @@ impl Client {
         method: Method,
         path: &[&str],
         query: &[(&str, String)],
+        told: Option<Vec<u8>>,
     ) -> Result<(Url, StatusCode, Vec<u8>), Error> {
-        let (url, response) = self.open(method, path, query, self.deadline).await?;
+        let (url, response) = self.open(method, path, query, told, self.deadline).await?;
         let status = response.status();
         Ok((url.clone(), status, self.body(&url, response).await?))
     }
 
-    /// Sends a request, whose body may take until `deadline` to come.
+    /// Sends a request, with a body of JSON where one is `told`; the answer's body may take until `deadline` to come.
     async fn open(
         &self,
         method: Method,
         path: &[&str],
         query: &[(&str, String)],
+        told: Option<Vec<u8>>,
         deadline: Duration,
     ) -> Result<(Url, reqwest::Response), Error> {
         let mut url = self.base.clone();
@@ -209,6 +237,9 @@ impl Client {
         let mut request = self.http.request(method, url.clone()).timeout(deadline);
         if let Some(token) = &self.token {
             request = request.header(reqwest::header::AUTHORIZATION, token);
+        }
+        if let Some(told) = told {
+            request = request.header(reqwest::header::CONTENT_TYPE, "application/json").body(told);
         }
         let response = request.send().await.map_err(|error| self.failed(&url, error))?;
         Ok((url, response))
@@ -244,6 +275,21 @@ fn is_this_machine(url: &Url) -> bool {
         |_| host == "localhost" || host.ends_with(".localhost"),
         |address| address.to_canonical().is_loopback(),
     )
+}
+
+/// A value that goes into a segment of a URL's path, unless it does not survive there.
+fn possible<'a>(what: &'static str, name: &'a str) -> Result<&'a str, Error> {
+    match name {
+        "" | "." | ".." => {
+            Err(Error::Options { what, reason: format!("{name:?} cannot stand in the path of a URL") })
+        }
+        _ => Ok(name),
+    }
+}
+
+fn json(told: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(told)
+        .map_err(|error| Error::Options { what: "request's body", reason: error.to_string() })
 }
 
 fn understand<T: DeserializeOwned>(url: &Url, status: StatusCode, body: &[u8]) -> Result<Answer<T>, Error> {

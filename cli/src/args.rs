@@ -7,11 +7,21 @@ use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, error::ErrorKin
 
 use crate::address::Secret;
 
+mod config;
+mod election;
+mod mistakes;
+mod reassign;
 mod topic;
 
+use mistakes::{ids, one_topic, pair};
+
+pub(crate) use config::Config;
+pub(crate) use election::ElectLeaders;
+pub(crate) use mistakes::Mistakes;
+pub(crate) use reassign::Reassign;
 pub(crate) use topic::Topic;
 
-/// Operate a Kafka service on Mesos: brokers, rollouts, topics.
+/// Operate a Kafka service on Mesos: brokers, rollouts, topics, consumer groups.
 ///
 /// Answers are the service's own JSON, for scripts; --table shows them for people.
 #[derive(Debug, Parser)]
@@ -40,7 +50,8 @@ impl Args {
             _ if self.info => Ok(None),
             Some(command) => Ok(Some((self.common, command))),
             None => {
-                let message = "a command is missing: connection, broker, plan, topic or health; see --help";
+                let message =
+                    "a command is missing: connection, broker, plan, topic, group or health; see --help";
                 Err(Self::command().error(ErrorKind::MissingSubcommand, message))
             }
         }
@@ -129,6 +140,9 @@ pub(crate) enum Command {
     /// Topics of the cluster
     #[command(subcommand)]
     Topic(Topic),
+    /// Consumer groups, and how far they are behind
+    #[command(subcommand)]
+    Group(Group),
     /// Show whether the service is well, check by check
     ///
     /// The exit code is 1 when it is not; what fails is named on stderr.
@@ -158,6 +172,21 @@ pub(crate) enum Broker {
         /// The broker
         #[arg(value_name = "ID")]
         id: BrokerId,
+    },
+    /// Show what brokers keep on their disks: log directories, and the size of each replica
+    ///
+    /// With --table the replicas are summed up for each topic.
+    #[command(
+        name = "log-dirs",
+        after_long_help = "Examples:\n  dcos-kafka broker log-dirs --table\n  dcos-kafka broker log-dirs 1 --topic=orders"
+    )]
+    LogDirs {
+        /// Only this broker
+        #[arg(value_name = "ID")]
+        id: Option<BrokerId>,
+        /// Only replicas of this topic
+        #[arg(long, value_name = "TOPIC")]
+        topic: Option<String>,
     },
     /// Restart a broker in place: the same task, the same data, a new JVM
     ///
@@ -199,6 +228,31 @@ pub(crate) enum Plan {
     },
     /// Show the phase and the block at work; nothing but the plan's status when idle
     Active,
+}
+
+/// `group …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Group {
+    /// List all consumer groups
+    List,
+    /// Show a group's members, and for each partition what it has read, where the end is, and its lag
+    #[command(after_long_help = "Example:\n  dcos-kafka group describe readers --table")]
+    Describe {
+        /// The group
+        #[arg(value_name = "GROUP")]
+        name: String,
+    },
+}
+
+/// Of commands that can follow what partitions do.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(crate) struct Following {
+    /// Return when all is copied; progress goes to stderr
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Give up after this many seconds, with exit code 1; what moves goes on
+    #[arg(long, requires = "wait", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) within: Option<Duration>,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

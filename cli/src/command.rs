@@ -7,12 +7,13 @@ use api::client::{Answer, Client, Error, Options};
 
 use crate::{
     address::{self, Address},
-    args::{Broker, Command, Common, Part, Plan},
+    args::{Broker, Command, Common, Group, Part, Plan},
     failure::Failure,
     render,
 };
 
 mod follow;
+mod reassign;
 mod test;
 mod topic;
 
@@ -40,6 +41,10 @@ pub(crate) async fn run(common: &Common, command: &Command) -> Result<(), Failur
             let answer = scheduler.client.incidents(*id).await;
             scheduler.show(answer, render::incidents)
         }
+        Command::Broker(Broker::LogDirs { id, topic }) => {
+            let answer = scheduler.client.log_dirs(*id, topic.as_deref()).await;
+            scheduler.show(answer, render::log_dirs)
+        }
         Command::Broker(Broker::Restart { id, force, wait, within }) => {
             let answer = scheduler.answered(scheduler.client.restart_broker(*id, *force).await)?;
             if *wait {
@@ -60,6 +65,10 @@ pub(crate) async fn run(common: &Common, command: &Command) -> Result<(), Failur
             scheduler.show(answer, render::active)
         }
         Command::Topic(topic) => topic::run(&scheduler, topic).await,
+        Command::Group(Group::List) => scheduler.show(scheduler.client.groups().await, render::groups),
+        Command::Group(Group::Describe { name }) => {
+            scheduler.show(scheduler.client.group(name).await, render::group)
+        }
         Command::Health => scheduler.health().await,
     }
 }

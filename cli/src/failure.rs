@@ -2,7 +2,10 @@
 
 use api::client;
 
-use crate::address::{Address, Origin};
+use crate::{
+    address::{Address, Origin},
+    args::Mistakes,
+};
 
 /// A command that failed.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +16,9 @@ pub(crate) enum Failure {
          'dcos cluster setup' or set DCOS_URL"
     )]
     NoAddress,
+    /// The arguments are not what they must be.
+    #[error("{0}; see --help")]
+    Usage(Mistakes),
     /// Something on this machine is in the way.
     #[error("{0}")]
     Local(String),
@@ -30,6 +36,9 @@ pub(crate) enum Failure {
     /// A job ended without what it was for.
     #[error("{0}")]
     Job(String),
+    /// Of some partitions Kafka did not do what was asked for, or has not yet.
+    #[error("{0}")]
+    Undone(String),
     /// The plan did not become Complete, or the broker did not come back.
     #[error("{0}")]
     Plan(String),
@@ -43,9 +52,14 @@ impl Failure {
     /// 1 refused or failed, 2 wrong usage.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::NoAddress => 2,
+            Self::NoAddress | Self::Usage(_) => 2,
             Self::Request { error, .. } if matches!(**error, client::Error::Options { .. }) => 2,
-            Self::Local(_) | Self::Request { .. } | Self::Unhealthy(_) | Self::Job(_) | Self::Plan(_) => 1,
+            Self::Local(_)
+            | Self::Request { .. }
+            | Self::Unhealthy(_)
+            | Self::Job(_)
+            | Self::Undone(_)
+            | Self::Plan(_) => 1,
         }
     }
 }

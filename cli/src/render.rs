@@ -3,10 +3,17 @@
 use api::{ids::TaskId, rest};
 use serde::Serialize;
 
+mod administration;
+mod size;
 mod table;
 mod time;
 
 use table::Table;
+
+pub(crate) use administration::{
+    cancelled, config, elected, group, groups, ids, log_dirs, reassignment, reassignments,
+};
+pub(crate) use size::share;
 
 /// JSON as the guide prints it: four spaces to a level, keys in alphabetical order.
 pub(crate) fn json(value: &serde_json::Value) -> serde_json::Result<String> {
@@ -128,6 +135,11 @@ pub(crate) fn column(head: &str, cells: &[String]) -> String {
     table.to_string()
 }
 
+/// Numbers between commas.
+fn list(numbers: &[impl ToString]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
 /// `health`
 pub(crate) fn health(health: &rest::Health) -> String {
     let mut table = Table::new(["CHECK", "HEALTHY", "MESSAGE"]);
@@ -160,11 +172,10 @@ pub(crate) fn report(report: &rest::Report) -> String {
 pub(crate) fn topic(topic: &rest::TopicDescription) -> String {
     let mut table = Table::new(["PARTITION", "LEADER", "IN SYNC", "LEADER EPOCH", "CONTROLLER EPOCH"]);
     for rest::Partition { number, state } in &topic.partitions {
-        let isr: Vec<_> = state.isr.iter().map(ToString::to_string).collect();
         table.row([
             number.to_string(),
             if state.leader < 0 { "none".to_owned() } else { state.leader.to_string() },
-            isr.join(","),
+            list(&state.isr),
             state.leader_epoch.to_string(),
             state.controller_epoch.to_string(),
         ]);

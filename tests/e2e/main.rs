@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and it is all effects")]
 
+mod administered;
 mod bench;
 mod cluster;
 mod eventually;

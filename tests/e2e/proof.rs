@@ -35,6 +35,8 @@ async fn nothing_acknowledged_is_lost() {
         ("KAFKA_OVERRIDE_MIN_INSYNC_REPLICAS", "2"),
         ("KAFKA_OVERRIDE_AUTO_CREATE_TOPICS_ENABLE", "false"),
         ("KAFKA_OVERRIDE_DELETE_TOPIC_ENABLE", "false"),
+        // Leaders come back when they are told to.
+        ("KAFKA_OVERRIDE_AUTO_LEADER_REBALANCE_ENABLE", "false"),
     ]);
     cluster.foreground(&FREE);
 
@@ -85,7 +87,12 @@ async fn nothing_acknowledged_is_lost() {
     journal.goes_on(500).await;
     assert_eq!(running_tasks(&cluster).await, tasks, "task ids are the same");
 
+    crate::administered::preferred_leaders_return(&cluster, TOPIC, 1).await;
+    journal.goes_on(500).await;
+
     a_topic_is_measured(&cluster).await;
+    crate::administered::administered(&cluster).await;
+    journal.goes_on(500).await;
 
     // An ended executor's sandbox may be gone already: agents clean up sooner where the disk is full.
     let known: Vec<_> = first_tasks.iter().chain(&tasks).map(TaskId::to_string).collect();

@@ -20,14 +20,14 @@ pub(crate) async fn dcos_kafka(cluster: &Cluster, line: &str) -> Output {
 }
 
 /// What it prints where it must succeed.
-async fn says(cluster: &Cluster, line: &str) -> serde_json::Value {
+pub(crate) async fn says(cluster: &Cluster, line: &str) -> serde_json::Value {
     let output = dcos_kafka(cluster, line).await;
     assert!(output.status.success(), "{line}: {}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// What it refuses, and in which words.
-async fn refuses(cluster: &Cluster, line: &str, words: &[&str]) {
+pub(crate) async fn refuses(cluster: &Cluster, line: &str, words: &[&str]) {
     let output = dcos_kafka(cluster, line).await;
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), String::new()), "{line}");
     let said = text(&output.stderr);

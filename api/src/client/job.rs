@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, Url};
 use uuid::Uuid;
 
-use super::{Answer, BODY_LIMIT, Client, Error, error, topic::possible};
+use super::{Answer, BODY_LIMIT, Client, Error, error, topic::topic};
 use crate::rest::{Job, JobList};
 
 /// How long a test is followed on one connection. The scheduler ends it earlier, after five minutes.
@@ -32,8 +32,8 @@ impl Client {
             ("messages", messages.to_string()),
             ("stream", "true".to_owned()),
         ];
-        let path = ["v1", "topics", possible(name)?];
-        let (url, response) = self.open(Method::PUT, &path, &query, FOLLOWED).await?;
+        let path = ["v1", "topics", topic(name)?];
+        let (url, response) = self.open(Method::PUT, &path, &query, None, FOLLOWED).await?;
         let status = response.status();
         if status.is_success() {
             return Ok(Following { url, response, line: Vec::new() });

@@ -93,6 +93,49 @@ async fn names_stay_in_their_segment() {
     }
 }
 
+// What is told goes as JSON, and what is not given is not sent.
+#[tokio::test]
+async fn bodies_and_queries() {
+    async fn echo(method: Method, uri: Uri, headers: HeaderMap, body: String) -> (Status, String) {
+        let kind = headers.get("content-type").map_or("", |kind| kind.to_str().unwrap());
+        (Status::NOT_FOUND, format!("{method} {uri} {kind} {body}").trim_end().to_owned())
+    }
+    let client = client_of(Router::new().fallback(echo)).await;
+    let sent = |error| match error {
+        Error::Unexpected { excerpt, .. } => excerpt,
+        other => panic!("{other:?}"),
+    };
+    let change = rest::ConfigChange { set: [("a".to_owned(), "1".to_owned())].into(), unset: Vec::new() };
+    assert_eq!(
+        sent(client.alter_topic_config("t", &change).await.unwrap_err()),
+        r#"PATCH /v1/topics/t/config application/json {"set":{"a":"1"}}"#
+    );
+    assert_eq!(sent(client.topic_config("t").await.unwrap_err()), "GET /v1/topics/t/config");
+    let wish = rest::Reassignment { topics: Some(vec!["t".to_owned()]), ..rest::Reassignment::default() };
+    assert_eq!(
+        sent(client.reassign(&wish).await.unwrap_err()),
+        r#"POST /v1/reassignments application/json {"topics":["t"]}"#
+    );
+    assert_eq!(sent(client.reassignments().await.unwrap_err()), "GET /v1/reassignments");
+    assert_eq!(
+        sent(client.cancel_reassignments(Some("a&b")).await.unwrap_err()),
+        "DELETE /v1/reassignments?topic=a%26b"
+    );
+    assert_eq!(sent(client.cancel_reassignments(None).await.unwrap_err()), "DELETE /v1/reassignments");
+    assert_eq!(
+        sent(client.elect_leaders(&rest::LeaderElection::default()).await.unwrap_err()),
+        "POST /v1/leader-elections application/json {}"
+    );
+    assert_eq!(sent(client.log_dirs(None, None).await.unwrap_err()), "GET /v1/log-dirs");
+    assert_eq!(
+        sent(client.log_dirs(Some(BrokerId(1)), Some("t")).await.unwrap_err()),
+        "GET /v1/log-dirs?broker=1&topic=t"
+    );
+    assert_eq!(sent(client.groups().await.unwrap_err()), "GET /v1/groups");
+    assert_eq!(sent(client.group("a/b").await.unwrap_err()), "GET /v1/groups/a%2Fb");
+    assert!(matches!(client.group("..").await, Err(Error::Options { what: "group name", .. })));
+}
+
 #[tokio::test]
 async fn strangers_are_recognised() {
     let page = "<html>\n  <body>Bad Gateway</body>\n</html>";

@@ -1,6 +1,6 @@
 use super::*;
 
-fn parse(line: &str) -> Result<Args, clap::Error> {
+pub(super) fn parse(line: &str) -> Result<Args, clap::Error> {
     Args::try_parse_from(format!("dcos-kafka {line}").split_whitespace())
 }
 
@@ -85,6 +85,19 @@ fn exit_codes() {
         "topic partitions t 0",
         "topic delete",
         "connection --token t --token-file f",
+        "topic config",
+        "topic reassign",
+        "topic reassign t --partition=0=1 --brokers=0",
+        "topic reassign t --dry-run --wait",
+        "topic reassign t --throttle=fast",
+        "topic reassignments --within=5",
+        "topic cancel-reassignments",
+        "topic cancel-reassignments t --all",
+        "topic elect-leaders",
+        "topic elect-leaders t --all",
+        "topic elect-leaders --partition=0",
+        "broker log-dirs x",
+        "group describe",
     ] {
         assert_eq!(code(line), 2, "{line}");
     }
@@ -99,6 +112,7 @@ fn help() {
         "broker",
         "plan",
         "topic",
+        "group",
         "--table",
         "--name <NAME>",
         "--url <URL>",

@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use clap::Subcommand;
 
+use super::{Config, ElectLeaders, Following, Reassign};
+
 /// `topic …`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Topic {
@@ -78,6 +80,52 @@ pub(crate) enum Topic {
         #[arg(value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
         messages: u64,
     },
+    /// Show what a topic is set to, or change it
+    ///
+    /// Without --set and --delete every setting is shown, Kafka's defaults included, with where its value comes from.
+    /// Settings that are not named stay as they are.
+    #[command(after_long_help = "Examples:\n  dcos-kafka topic config orders --table\n  \
+                                 dcos-kafka topic config orders --set=retention.ms=3600000 --delete=cleanup.policy")]
+    Config(Config),
+    /// Move topics to other brokers, spread evenly with the fewest copies, or single partitions exactly
+    ///
+    /// Prints what is begun, and returns; with --wait when all is copied, and the progress goes to stderr. Ctrl-C ends only
+    /// the wait. What --throttle limits is the copying of each broker; the service removes that limit when all is copied.
+    #[command(
+        after_long_help = "Examples:\n  dcos-kafka topic reassign orders payments --brokers=1,2,3 --dry-run --table\n  \
+                                 dcos-kafka topic reassign orders --replication=3 --throttle=10000000 --wait\n  \
+                                 dcos-kafka topic reassign orders --partition=0=1,2 --partition=1=2,3"
+    )]
+    Reassign(Reassign),
+    /// Show the partitions that are on their way to other brokers, and how far they have come
+    #[command(after_long_help = "Examples:\n  dcos-kafka topic reassignments --table\n  \
+                                 dcos-kafka topic reassignments --wait --within=600")]
+    Reassignments(Following),
+    /// Stop partitions that are on their way: each keeps the replicas it had
+    ///
+    /// Kafka may bring them back in another order, and so with another preferred leader.
+    #[command(
+        name = "cancel-reassignments",
+        after_long_help = "Example:\n  dcos-kafka topic cancel-reassignments orders"
+    )]
+    CancelReassignments {
+        /// The topic
+        #[arg(value_name = "TOPIC", required_unless_present = "all")]
+        name: Option<String>,
+        /// Of every topic
+        #[arg(long, conflicts_with = "name")]
+        all: bool,
+    },
+    /// Let the preferred leaders lead again, as after a restart of their broker
+    ///
+    /// The preferred leader of a partition is its first replica; it is elected where it is in sync. Prints whose leader
+    /// changed, and for whom there was none to elect: then the exit code is 1.
+    #[command(
+        name = "elect-leaders",
+        after_long_help = "Examples:\n  dcos-kafka topic elect-leaders --all\n  \
+                           dcos-kafka topic elect-leaders orders --partition=0 --partition=3"
+    )]
+    ElectLeaders(ElectLeaders),
     /// Show the partitions that lack an in-sync replica, as kafka-topics.sh does
     #[command(name = "under_replicated_partitions", alias = "under-replicated-partitions")]
     UnderReplicatedPartitions,

@@ -17,7 +17,7 @@ use super::Scheduler;
 use crate::failure::Failure;
 
 /// Pause between two questions.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 /// How long the scheduler may be away. A restart of it, by Marathon too, takes less.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -90,11 +90,11 @@ async fn restarted(scheduler: &Scheduler, id: BrokerId, said: &mut String) -> Re
 
 /// How long the scheduler has been away.
 #[derive(Debug, Default)]
-struct Patience(Option<Instant>);
+pub(super) struct Patience(Option<Instant>);
 
 impl Patience {
     /// The answer, or none from a scheduler that restarts and has not been away for too long.
-    fn answered<T>(
+    pub(super) fn answered<T>(
         &mut self,
         scheduler: &Scheduler,
         answer: Result<Answer<T>, Error>,
@@ -134,7 +134,7 @@ fn refused(plan: &rest::Plan) -> String {
     format!("the configuration is refused, the last valid one serves on: {}", plan.errors.join("; "))
 }
 
-fn say(lines: &[String]) {
+pub(super) fn say(lines: &[String]) {
     let mut stderr = io::stderr().lock();
     for line in lines {
         // Progress that nobody can read is no reason to stop.
