@@ -7,6 +7,7 @@ mod access;
 mod change;
 mod cpus;
 mod error;
+mod kafka_client;
 mod overrides;
 mod process;
 mod read;
@@ -23,10 +24,11 @@ pub use access::{Access, JwtAlgorithm, JwtFile, TlsFiles};
 pub use change::{Change, Cost, FieldChange, diff};
 pub use cpus::{Cpus, InvalidCpus};
 pub use error::{Errors, ValidationError};
+pub use kafka_client::{KafkaClient, KafkaSasl, KafkaTls};
 pub use process::{CrashAt, LogFormat, Process, StateUri};
 pub use service::{
     Artifacts, Brokers, DiskType, Executor, Framework, Health, Kafka, Logs, Metrics, PhaseStrategy,
-    Placement, Recovery, Service, StatsdTags, SyslogFormat,
+    Placement, Protocol, Recovery, Service, StatsdTags, SyslogFormat,
 };
 pub use syslog::Syslog;
 pub use variable::{Fallback, OnChange, VARIABLES, Variable, variables_help};
@@ -52,8 +54,8 @@ impl Settings {
     /// All mistakes at once (S-047), in the order of [`VARIABLES`].
     pub fn from_env(env: &BTreeMap<String, String>) -> Result<Settings, Errors> {
         let mut reader = read::Reader::new(env);
-        let process = process::read(&mut reader);
         let service = validate::service(&mut reader, env);
+        let process = process::read(&mut reader, service.brokers.protocol);
         let mut warnings = suspect::warnings(env);
         warnings.extend(validate::without_effect(&reader, &service));
         warnings.extend(

@@ -199,6 +199,7 @@ pub fn contract(task: &Task, home: &Home, service: &Service) -> LaunchContract {
         listen_address: service.brokers.listen_address.to_string(),
         advertised_host: home.advertised_host.clone(),
         port: home.port,
+        protocol: service.brokers.protocol,
         api_port: home.api_port,
         layers: vec![
             Layer { name: "service default".to_owned(), properties: service.kafka_defaults() },

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         }
     };
     if args.check {
-        if let Err(errors) = shell::http::Access::open(&settings) {
+        if let Err(errors) = shell::check(&settings) {
             eprintln!("{errors}");
             return Exit::Configuration.into();
         }

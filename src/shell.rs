@@ -19,13 +19,14 @@ mod kafka;
 pub mod log;
 mod mesos;
 mod sandbox;
+mod security;
 mod signal;
 pub mod store;
 mod throttle;
 
 use std::{sync::Arc, time::Duration};
 
-use ::kafka::zookeeper::ZooKeeper;
+use ::kafka::{client::security::Security, zookeeper::ZooKeeper};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
@@ -43,7 +44,7 @@ use self::{
 pub use self::{cycle::Failure, environment::environment, exit::Exit};
 use crate::{
     Scheduler,
-    config::{Process, Settings, StateUri},
+    config::{Errors, Process, Settings, StateUri},
     event::{Command, Event, Reply},
 };
 
@@ -126,19 +127,39 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> Result<(), Fail
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    let access = Arc::new(http::Access::open(&settings).map_err(Failure::Access)?);
+    let (access, security) = open(&settings).map_err(Failure::Files)?;
     match settings.process.state.clone() {
         StateUri::File(path) => {
             let store = FileStore::open(&path).map_err(Failure::State)?;
-            run_on(store, settings, access, stop).await
+            run_on(store, settings, Arc::new(access), security, stop).await
         }
     }
+}
+
+/// Reads all files that the settings name.
+fn open(settings: &Settings) -> Result<(http::Access, Security), Errors> {
+    match (http::Access::open(settings), security::open(&settings.process.kafka)) {
+        (Ok(access), Ok(security)) => Ok((access, security)),
+        (access, security) => {
+            let errors = [access.err(), security.err()].into_iter().flatten();
+            Err(Errors(errors.flat_map(|Errors(errors)| errors).collect()))
+        }
+    }
+}
+
+/// Whether the files that the settings name can be used; the environment was looked at before.
+///
+/// # Errors
+/// What is wrong with them, each under its setting's name (S-047).
+pub fn check(settings: &Settings) -> Result<(), Errors> {
+    open(settings).map(drop)
 }
 
 async fn run_on<S: Store>(
     mut store: S,
     settings: Settings,
     access: Arc<http::Access>,
+    security: Security,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
     let Settings { process, service, .. } = settings;
@@ -164,7 +185,8 @@ async fn run_on<S: Store>(
     let zookeeper =
         ZooKeeper::new(&view.connection.zookeeper, ZOOKEEPER_SESSION).map_err(Failure::ZooKeeper)?;
     let (view, shown) = watch::channel(view);
-    let real = Arc::new(http::Real::new(Arc::new(zookeeper), framework.name.clone(), shown.clone()));
+    let real = http::Real::new(Arc::new(zookeeper), framework.name.clone(), security.clone(), shown.clone());
+    let real = Arc::new(real);
     let kafka = http::Kafka::new(real.clone());
     let app = http::App::new(shown, kafka, inputs.clone(), clock)
         .guarded_by(access.clone())
@@ -182,7 +204,7 @@ async fn run_on<S: Store>(
 
     let mut tasks = JoinSet::new();
     tasks.spawn(named("ticker", tick(inputs.clone(), parts.clone())));
-    tasks.spawn(named("Kafka poller", kafka::poll(asked, inputs.clone(), clock, parts.clone())));
+    tasks.spawn(named("Kafka poller", kafka::poll(asked, inputs.clone(), clock, security, parts.clone())));
     tasks.spawn(named("keeper of throttles", throttle::keep(real, parts.clone())));
     tasks.spawn(named("sandbox reader", sandbox::read(wanted, files, inputs.clone(), parts.clone())));
     tasks.spawn(named("files of the API", watch(access.clone(), parts.clone())));

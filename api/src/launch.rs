@@ -11,8 +11,10 @@ use uuid::Uuid;
 
 use crate::ids::BrokerId;
 
+mod protocol;
 mod reserved;
 
+pub use protocol::Protocol;
 pub use reserved::{RESERVED, reserved};
 
 /// The version this build writes and the newest it reads.
@@ -50,6 +52,9 @@ pub struct LaunchContract {
     pub advertised_host: String,
     /// The broker's port, both bound and advertised.
     pub port: u16,
+    /// What it speaks there.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// Port of the executor's own admin endpoint (`API_PORT`, D32).
     pub api_port: u16,
     /// `server.properties` layers, lowest first: the service's defaults (D28), then `KAFKA_OVERRIDE_*`.

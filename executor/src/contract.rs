@@ -57,6 +57,7 @@ pub fn restart(task_id: &str, running: Option<&LaunchContract>, next: &LaunchCon
             ("metadata", connect.clone()),
             ("listen_address", contract.listen_address.clone()),
             ("port", contract.port.to_string()),
+            ("protocol", contract.protocol.as_str().to_owned()),
             ("api_port", contract.api_port.to_string()),
         ]
     };

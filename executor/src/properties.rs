@@ -33,7 +33,8 @@ pub fn server_properties(contract: &LaunchContract, before: &Properties) -> Serv
 /// The reserved keys. Paths are relative to the sandbox, the broker's working directory.
 fn ours(contract: &LaunchContract) -> Layer {
     let Metadata::ZooKeeper { connect } = &contract.metadata;
-    let endpoint = |address: &str| format!("PLAINTEXT://{}:{}", bracketed(address), contract.port);
+    let protocol = contract.protocol.as_str();
+    let endpoint = |address: &str| format!("{protocol}://{}:{}", bracketed(address), contract.port);
     let properties = [
         ("broker.id", contract.broker.to_string()),
         // Below the volume, since a disk's own `lost+found` would stop Kafka (D32).
@@ -95,6 +96,14 @@ mod tests {
         for key in ours(&good()).properties.keys() {
             assert!(reserved(key).is_some(), "{key} is set by us but missing in {RESERVED:?}");
         }
+    }
+
+    #[test]
+    fn a_listener_is_called_what_it_speaks() {
+        let contract = LaunchContract { protocol: api::launch::Protocol::SaslSsl, ..good() };
+        let made = ours(&contract).properties;
+        assert_eq!(made["listeners"], "SASL_SSL://0.0.0.0:9092");
+        assert_eq!(made["advertised.listeners"], "SASL_SSL://10.0.0.5:9092");
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub struct Target {
     pub address: String,
     /// What it should be registered as (`host:port`): where clients are sent.
     pub advertised: String,
+    /// What its listener speaks (`SASL_SSL`), if that is more than Kafka's protocol over TCP: it is not asked anything
+    /// then, only whether it accepts connections.
+    pub secured: Option<&'static str>,
 }
 
 /// What a healthy broker showed.
@@ -63,6 +66,8 @@ pub struct Healthy {
 pub struct Answer {
     /// The live brokers it knows, itself included, and where clients find them.
     pub brokers: BTreeMap<u32, String>,
+    /// What its listener speaks, where it was not asked for that.
+    pub secured: Option<&'static str>,
     /// What became of a record, where a topic was given to write one to.
     pub record: Option<Record>,
 }
@@ -71,6 +76,13 @@ impl fmt::Display for Healthy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { registration, answer, .. } = self;
         let (broker, address) = (registration.broker, registration.endpoint().address());
+        if let Some(protocol) = answer.secured {
+            let unasked = unasked(protocol);
+            return write!(
+                f,
+                "broker {broker} is registered as {address} and accepts connections; {unasked}"
+            );
+        }
         let brokers = answer.brokers.len();
         write!(
             f,
@@ -81,6 +93,11 @@ impl fmt::Display for Healthy {
             None => Ok(()),
         }
     }
+}
+
+/// Why a broker whose listener speaks `protocol` is asked nothing.
+pub fn unasked(protocol: &str) -> String {
+    format!("it is asked nothing, since it speaks {protocol} and no credentials are kept here")
 }
 
 /// Whether something accepts connections at `address`.
@@ -110,7 +127,7 @@ pub async fn registered(zookeeper: &ZooKeeper, target: &Target) -> Result<Regist
 }
 
 /// Whether a broker answers ApiVersions and Metadata, and knows itself to be alive, all within `limit`; with a `topic`
-/// also whether it takes a record and gives it out again.
+/// also whether it takes a record and gives it out again. Where its listener is secured, whether it accepts connections.
 ///
 /// # Errors
 /// No answer, none in time, or one in which it is missing; a record that it does not take.
@@ -123,6 +140,9 @@ pub async fn answers(target: &Target, topic: Option<&TopicName>, limit: Duration
     };
     let ask = async {
         port(&target.address, limit).await?;
+        if target.secured.is_some() {
+            return Ok(Answer { brokers: BTreeMap::new(), secured: target.secured, record: None });
+        }
         let mut connection =
             Connection::connect(&target.address, &Options::new(CLIENT_ID, limit)).await.map_err(kafka)?;
         let topics = topic.map_or(Topics::None, |topic| Topics::Named(slice::from_ref(topic)));
@@ -135,7 +155,7 @@ pub async fn answers(target: &Target, topic: Option<&TopicName>, limit: Duration
             None => None,
             Some(topic) => Some(record::look(&mut connection, target.broker, topic, &metadata, limit).await?),
         };
-        Ok(Answer { brokers: metadata.brokers, record })
+        Ok(Answer { brokers: metadata.brokers, secured: None, record })
     };
     timeout(limit, ask).await.map_err(|_| silent())?
 }

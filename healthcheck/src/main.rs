@@ -60,7 +60,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let limit = Duration::from_secs(args.timeout);
     let zookeeper = ZooKeeper::new(&args.zookeeper, SESSION_TIMEOUT)?.limit(limit.min(LIMIT));
     let advertised = args.advertised.unwrap_or_else(|| args.address.clone());
-    let target = Target { broker: args.broker_id, address: args.address, advertised };
+    let target = Target { broker: args.broker_id, address: args.address, advertised, secured: None };
     Ok(match run(&zookeeper, &target, args.topic.as_ref(), limit).await {
         Ok(healthy) => {
             println!("healthy: {healthy}");

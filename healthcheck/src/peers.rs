@@ -22,10 +22,10 @@ const COUNT: usize = 2;
 /// What a peer said.
 pub type Looked = (u32, Result<(), Failure>);
 
-/// Looks at the peers of `own`, each within `limit`. `known`: the brokers of the last metadata.
+/// Looks at the peers of `own`, as it was looked at itself, each within `limit`. `known`: the brokers of the last metadata.
 pub async fn look(
     zookeeper: &ZooKeeper,
-    own: u32,
+    own: &Target,
     known: &BTreeMap<u32, String>,
     limit: Duration,
 ) -> Vec<Looked> {
@@ -35,7 +35,8 @@ pub async fn look(
         // Then ZooKeeper is the trouble, and those known are good enough.
         Ok(Err(_)) | Err(_) => None,
     };
-    let looks = choose(own, live.as_ref(), known).into_iter().map(|target| async move {
+    let looks = choose(own.broker, live.as_ref(), known).into_iter().map(|target| async move {
+        let target = Target { secured: own.secured, ..target };
         let looked = one(zookeeper, &target, limit).await;
         (target.broker, looked)
     });
@@ -67,6 +68,7 @@ fn choose(own: u32, live: Option<&BTreeMap<u32, String>>, known: &BTreeMap<u32, 
         broker: *broker,
         advertised: address.clone(),
         address: address.clone(),
+        secured: None,
     };
     others.take(COUNT).map(target).collect()
 }

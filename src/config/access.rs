@@ -66,7 +66,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Access {
     }
 }
 
-fn path(reader: &mut Reader<'_>, name: &str) -> Option<PathBuf> {
+pub(super) fn path(reader: &mut Reader<'_>, name: &str) -> Option<PathBuf> {
     let path = reader.given(name)?;
     if !path.starts_with('/') {
         reader.error(name, "is no absolute path");
@@ -75,7 +75,7 @@ fn path(reader: &mut Reader<'_>, name: &str) -> Option<PathBuf> {
 }
 
 /// Two settings of which neither makes sense alone.
-fn both<A, B>(
+pub(super) fn both<A, B>(
     reader: &mut Reader<'_>,
     (one, a): (&str, Option<A>),
     (other, b): (&str, Option<B>),

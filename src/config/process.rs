@@ -8,7 +8,7 @@ use std::{
 
 use mesos::scheduler::{Masters, MastersError};
 
-use super::{Access, Syslog, access, read::Reader, redact, syslog};
+use super::{Access, KafkaClient, Protocol, Syslog, access, kafka_client, read::Reader, redact, syslog};
 
 /// What this process is told, beside the service's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Process {
     pub host: Option<String>,
     /// Who may use the REST API, and over what (D39).
     pub access: Access,
+    /// How we speak to the brokers.
+    pub kafka: KafkaClient,
     /// How the log is written.
     pub log_format: LogFormat,
     /// What is logged, in `tracing`'s filter syntax.
@@ -78,7 +80,7 @@ pub enum LogFormat {
 pub struct CrashAt(pub u32);
 
 /// `None` where the masters are wrong, for whom there is no stand-in; all else is read nevertheless.
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<Process> {
+pub(super) fn read(reader: &mut Reader<'_>, brokers: Protocol) -> Option<Process> {
     let masters = masters(reader);
     let api_port = reader.port("PORT1");
     let admin_port = reader.given("PORT0").is_some().then(|| reader.number("PORT0", 1..=u64::from(u16::MAX)));
@@ -92,6 +94,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Process> {
         admin_port,
         host: reader.given("HOST").map(str::to_owned),
         access: access::read(reader),
+        kafka: kafka_client::read(reader, brokers),
         log_format: reader.word("LOG_FORMAT", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
         log_level: log_level(reader),
         syslog: syslog::scheduler(reader),

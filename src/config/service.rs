@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Cpus;
 
-pub use api::launch::{StatsdTags, SyslogFormat};
+pub use api::launch::{Protocol, StatsdTags, SyslogFormat};
 
 /// A whole, valid configuration of the service. Stored as JSON; a reader ignores what it does not know, and a field
 /// added later gets a `#[serde(default)]`, so that records of older and newer versions load.
@@ -70,6 +70,9 @@ pub struct Brokers {
     pub disk_type: DiskType,
     /// Port of all; 0 is a random one each (S-062). Takes effect only with [`Placement::Node`] (D8).
     pub port: u16,
+    /// What all speak there.
+    #[serde(default)]
+    pub protocol: Protocol,
     /// Which agents may hold which brokers (S-063).
     pub placement: Placement,
     /// What brokers and executors bind (D33).
@@ -268,9 +271,16 @@ impl Service {
     /// `server.properties` keys this service sets below the user's overrides (D28).
     pub fn kafka_defaults(&self) -> BTreeMap<String, String> {
         let replicas = self.brokers.count.min(3).to_string();
-        ["offsets.topic.replication.factor", "transaction.state.log.replication.factor"]
-            .map(|key| (key.to_owned(), replicas.clone()))
-            .into()
+        let mut defaults: BTreeMap<_, _> =
+            ["offsets.topic.replication.factor", "transaction.state.log.replication.factor"]
+                .map(|key| (key.to_owned(), replicas.clone()))
+                .into();
+        // Brokers have one listener, so it is theirs too; Kafka looks for PLAINTEXT else.
+        if self.brokers.protocol != Protocol::Plaintext {
+            let protocol = self.brokers.protocol.as_str().to_owned();
+            defaults.insert("security.inter.broker.protocol".to_owned(), protocol);
+        }
+        defaults
     }
 
     /// Canonical JSON: equal configurations, and only those, have equal fingerprints. Fields keep their order, maps

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use super::{VARIABLES, overrides};
 
 /// Beginnings that only our settings have. (`MESOS_`, `KAFKA_` and `PORT` belong to others too.)
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     "API_JWT_",
     "API_TLS_",
     "API_TOKEN",
     "BROKER_",
     "FRAMEWORK_",
     "SCHEDULER_",
+    "KAFKA_CLIENT_",
     "KAFKA_SCHEDULER_",
     "RECOVERY_",
     "ROLLOUT_",

@@ -49,6 +49,7 @@ fn defaults_are_those_of_the_contract() {
             admin_port: None,
             host: None,
             access: Access::default(),
+            kafka: KafkaClient::default(),
             log_format: LogFormat::Text,
             log_level: "info".into(),
             syslog: None,
@@ -347,6 +348,7 @@ fn every_stored_leaf_takes_part_in_the_comparison() {
             ("/brokers/listen_address", _) => "127.0.0.2".into(),
             ("/brokers/disk_type", _) => "MOUNT".into(),
             ("/brokers/placement", _) => "ANY".into(),
+            ("/brokers/protocol", _) => "SASL_SSL".into(),
             ("/metrics/tags", _) => "dogstatsd".into(),
             ("/logs/format", _) => "rfc3164".into(),
             ("/phase_strategy", _) => "STAGE".into(),
@@ -426,4 +428,67 @@ fn access_is_read() {
     assert!(warned("API_TOKENS_FILE=/t"));
     assert!(!warned("API_TOKENS_FILE=/t\nLISTEN_ADDRESS=127.0.0.1"));
     assert!(!warned("API_TOKENS_FILE=/t\nAPI_TLS_CERT_FILE=/c\nAPI_TLS_KEY_FILE=/k"));
+}
+
+/// How the scheduler speaks to brokers: what is missing, what has no effect, and all of it at once (S-047).
+#[test]
+fn secured_brokers() {
+    const SASL: &str = "KAFKA_CLIENT_SASL_MECHANISM=SCRAM-SHA-512 KAFKA_CLIENT_SASL_USER=mesos \
+                        KAFKA_CLIENT_SASL_PASSWORD_FILE=/password";
+    let kafka = |changes: &str| read(changes).unwrap().process.kafka;
+    let client = kafka(&format!("BROKER_SECURITY_PROTOCOL=SASL_SSL KAFKA_CLIENT_CA_FILE=/ca {SASL}"));
+    assert_eq!(client.tls, Some(KafkaTls { authorities: Some("/ca".into()), own: None }));
+    let sasl = client.sasl.unwrap();
+    assert_eq!((sasl.mechanism.as_str(), sasl.user.as_str()), ("SCRAM-SHA-512", "mesos"));
+    assert_eq!(kafka("BROKER_SECURITY_PROTOCOL=ssl").tls, Some(KafkaTls { authorities: None, own: None }));
+    assert_eq!(kafka("BROKER_SECURITY_PROTOCOL=PLAINTEXT"), KafkaClient::default());
+
+    let fields = |changes: &str| -> Vec<String> {
+        read(changes).unwrap_err().0.into_iter().map(|error| error.field).collect()
+    };
+    let missing = fields("BROKER_SECURITY_PROTOCOL=SASL_SSL KAFKA_CLIENT_CERT_FILE=/c");
+    assert_eq!(
+        missing,
+        [
+            "KAFKA_CLIENT_KEY_FILE",
+            "KAFKA_CLIENT_SASL_MECHANISM",
+            "KAFKA_CLIENT_SASL_USER",
+            "KAFKA_CLIENT_SASL_PASSWORD_FILE"
+        ]
+    );
+    assert_eq!(fields(&format!("KAFKA_CLIENT_CA_FILE=/ca {SASL}")).len(), 4);
+    for (changes, why) in [
+        (
+            "KAFKA_CLIENT_CA_FILE=/ca".to_owned(),
+            "no effect with BROKER_SECURITY_PROTOCOL=PLAINTEXT, only with SSL",
+        ),
+        (
+            format!("BROKER_SECURITY_PROTOCOL=SASL_PLAINTEXT {SASL} KAFKA_CLIENT_SASL_MECHANISM=PLAIN"),
+            "for everybody to read",
+        ),
+        (
+            format!("BROKER_SECURITY_PROTOCOL=SASL_SSL {SASL} KAFKA_CLIENT_SASL_PASSWORD_FILE=p"),
+            "absolute path",
+        ),
+        ("BROKER_SECURITY_PROTOCOL=TLS".to_owned(), "is not one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL"),
+        ("BROKER_SECURITY_PROTOCOL=SSL BROKER_HEALTH_CHECK_TOPIC=h".to_owned(), "have no credentials"),
+    ] {
+        let error = mistake(&changes);
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+/// Brokers find each other on their one listener, and a stored configuration from before there was a choice is plain.
+#[test]
+fn brokers_speak_to_each_other_as_to_clients() {
+    const KEY: &str = "security.inter.broker.protocol";
+    assert_eq!(service("BROKER_SECURITY_PROTOCOL=SSL").kafka_defaults()[KEY], "SSL");
+    let plain = service("");
+    assert!(!plain.kafka_defaults().contains_key(KEY));
+    let mut stored = serde_json::to_value(&plain).unwrap();
+    stored["brokers"].as_object_mut().unwrap().remove("protocol").unwrap();
+    assert_eq!(serde_json::from_value::<Service>(stored).unwrap(), plain);
+    // All would have to change at once.
+    let change = diff(&plain, &service("BROKER_SECURITY_PROTOCOL=SSL"));
+    assert!(matches!(change, Change::Refused(_)), "{change:?}");
 }

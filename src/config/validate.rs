@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{
     Artifacts, Brokers, Cpus, DiskType, Executor, Framework, Health, Kafka, Logs, Metrics, PhaseStrategy,
-    Placement, Recovery, Service, StatsdTags, overrides, process::is_host_port, read::Reader, redact, syslog,
+    Placement, Protocol, Recovery, Service, StatsdTags, overrides, process::is_host_port, read::Reader,
+    redact, syslog,
 };
 
 /// A day in seconds: longer waits between checks are slips of the hand.
@@ -98,6 +99,7 @@ fn brokers(reader: &mut Reader<'_>) -> Brokers {
         disk_mb: reader.number("BROKER_DISK", 1..=MIB),
         disk_type: reader.word("DISK_TYPE", DiskType::WORDS),
         port: reader.port("BROKER_PORT"),
+        protocol: protocol(reader),
         placement: reader.word("PLACEMENT_STRATEGY", Placement::WORDS),
         listen_address: reader.address("BROKER_LISTEN_ADDRESS"),
         kill_grace_secs: reader.number("BROKER_KILL_GRACE_SEC", 1..=DAY),
@@ -114,6 +116,10 @@ fn brokers(reader: &mut Reader<'_>) -> Brokers {
         );
     }
     brokers
+}
+
+fn protocol(reader: &mut Reader<'_>) -> Protocol {
+    reader.word("BROKER_SECURITY_PROTOCOL", &Protocol::ALL.map(|protocol| (protocol.as_str(), protocol)))
 }
 
 /// It is not reserved at Mesos: a diagnostic port that only an operator knows of.
@@ -240,6 +246,14 @@ fn health_topic(reader: &mut Reader<'_>) -> Option<String> {
         reader.error(
             NAME,
             format!("{topic:?} is no topic name: write letters, digits, ., _ and -, at most 249"),
+        );
+    }
+    let secured =
+        reader.optional("BROKER_SECURITY_PROTOCOL").filter(|word| !word.eq_ignore_ascii_case("PLAINTEXT"));
+    if let Some(protocol) = secured {
+        reader.error(
+            NAME,
+            format!("cannot be used with BROKER_SECURITY_PROTOCOL={protocol}: executors have no credentials to write a record with"),
         );
     }
     Some(topic.to_owned())

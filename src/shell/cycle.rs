@@ -29,9 +29,9 @@ pub enum Failure {
     /// Signals cannot be listened for.
     #[error("cannot listen for signals")]
     Signals(#[source] std::io::Error),
-    /// What guards the REST API cannot be read.
-    #[error("cannot guard the REST API")]
-    Access(#[source] Errors),
+    /// What guards the REST API, or our connections to brokers, cannot be read.
+    #[error("cannot use the files that settings name")]
+    Files(#[source] Errors),
     /// An address of the REST API cannot be bound.
     #[error("cannot serve the REST API: free the address, or set {variable} or LISTEN_ADDRESS")]
     Listen {
@@ -74,7 +74,7 @@ impl Failure {
             Failure::State(_) | Failure::Restore(_) => Exit::State,
             Failure::Commit(_) => Exit::Commit,
             Failure::Refused(_) => Exit::Refused,
-            Failure::Access(_) | Failure::ZooKeeper(_) => Exit::Configuration,
+            Failure::Files(_) | Failure::ZooKeeper(_) => Exit::Configuration,
             Failure::Signals(_) | Failure::MesosClient(_) | Failure::Ended(_) | Failure::Panicked(_) => {
                 Exit::Internal
             }

@@ -55,7 +55,7 @@ mod plan;
 mod query;
 mod reassign;
 mod refused;
-mod reload;
+pub(in crate::shell) mod reload;
 mod server;
 mod tls;
 mod topic;

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use kafka::{client::Options, cluster::Cluster, snapshot::Snapshot};
+use kafka::{
+    client::{Options, security::Security},
+    cluster::Cluster,
+    snapshot::Snapshot,
+};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -27,15 +31,18 @@ pub(crate) async fn poll(
     mut question: watch::Receiver<Option<KafkaQuestion>>,
     inputs: mpsc::Sender<Input>,
     clock: Clock,
+    security: Security,
     stop: CancellationToken,
 ) {
-    let _ = stop.run_until_cancelled(ask_forever(&mut question, &inputs, clock)).await;
+    let options = Options::new("kafka-scheduler", REQUEST).secured(security);
+    let _ = stop.run_until_cancelled(ask_forever(&mut question, &inputs, clock, &options)).await;
 }
 
 async fn ask_forever(
     question: &mut watch::Receiver<Option<KafkaQuestion>>,
     inputs: &mpsc::Sender<Input>,
     clock: Clock,
+    options: &Options,
 ) {
     loop {
         // An error means that the loop has ended, and this with it.
@@ -44,7 +51,7 @@ async fn ask_forever(
         };
         let Some(KafkaQuestion { bootstrap, urgent }) = asked else { continue };
         question.mark_unchanged();
-        let answer = snapshot(bootstrap, clock).await;
+        let answer = snapshot(bootstrap, clock, options).await;
         if inputs.send(Input::Event(Event::Kafka(answer))).await.is_err() {
             return;
         }
@@ -57,8 +64,8 @@ async fn ask_forever(
     }
 }
 
-async fn snapshot(bootstrap: Vec<String>, clock: Clock) -> Result<Snapshot, String> {
-    let cluster = Cluster::new(bootstrap, Options::new("kafka-scheduler", REQUEST));
+async fn snapshot(bootstrap: Vec<String>, clock: Clock, options: &Options) -> Result<Snapshot, String> {
+    let cluster = Cluster::new(bootstrap, options.clone());
     match tokio::time::timeout(SNAPSHOT, cluster.snapshot(clock.now().0)).await {
         Ok(Ok(snapshot)) => Ok(snapshot),
         Ok(Err(error)) => Err(log::chain(&error)),
@@ -84,7 +91,7 @@ mod tests {
         let (inputs, mut received) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(poll(asked, inputs, Clock::start(), stop.clone()));
+        tasks.spawn(poll(asked, inputs, Clock::start(), Security::default(), stop.clone()));
 
         assert!(timeout(Duration::from_secs(60), received.recv()).await.is_err(), "nobody asks");
 

@@ -15,4 +15,5 @@ mod journal;
 mod laptop;
 mod preflight;
 mod proof;
+mod secured;
 mod topics;

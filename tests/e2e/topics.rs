@@ -79,11 +79,7 @@ pub(crate) async fn guide(cluster: &Cluster) {
     })
     .await;
     assert_eq!(says(cluster, "topic unavailable-partitions").await, message(""));
-    eventually("the service is well", Duration::from_secs(60), async || {
-        let output = dcos_kafka(cluster, "health --table").await;
-        if output.status.success() { Ok(()) } else { Err(text(&output.stderr)) }
-    })
-    .await;
+    well(cluster).await;
 
     // S-109, D16
     let deleted = says(cluster, "topic delete guide.topic").await;
@@ -99,6 +95,15 @@ pub(crate) async fn guide(cluster: &Cluster) {
     for line in ["topic delete guide.topic", "topic offsets guide.topic", "topic partitions guide.topic 9"] {
         refuses(cluster, line, &["topic \"guide.topic\" does not exist", "TopicNotFound"]).await;
     }
+}
+
+/// Waits until every check of the service passes.
+pub(crate) async fn well(cluster: &Cluster) {
+    eventually("the service is well", Duration::from_secs(60), async || {
+        let output = dcos_kafka(cluster, "health --table").await;
+        if output.status.success() { Ok(()) } else { Err(text(&output.stderr)) }
+    })
+    .await;
 }
 
 // S-088, S-089: the parts are those of the whole.

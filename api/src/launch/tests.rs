@@ -20,6 +20,7 @@ fn contract() -> LaunchContract {
         listen_address: "0.0.0.0".to_owned(),
         advertised_host: "10.0.0.211".to_owned(),
         port: 9843,
+        protocol: Protocol::SaslSsl,
         api_port: 9844,
         layers: vec![
             layer("service", "offsets.topic.replication.factor", "3"),
@@ -57,6 +58,7 @@ fn contract_on_the_wire() {
           "listen_address": "0.0.0.0",
           "advertised_host": "10.0.0.211",
           "port": 9843,
+          "protocol": "SASL_SSL",
           "api_port": 9844,
           "layers": [
             {
@@ -96,6 +98,16 @@ fn unknown_fields_are_passed_over() {
     let mut value = serde_json::to_value(contract()).unwrap();
     value["colour"] = "blue".into();
     assert_eq!(serde_json::from_value::<LaunchContract>(value).unwrap(), contract());
+}
+
+// Kafka's own names, on the wire too.
+#[test]
+fn protocols() {
+    for protocol in Protocol::ALL {
+        assert_eq!(serde_json::to_value(protocol).unwrap(), protocol.as_str());
+        assert_eq!(protocol.tls(), protocol.as_str().ends_with("SSL"));
+        assert_eq!(protocol.sasl(), protocol.as_str().starts_with("SASL"));
+    }
 }
 
 // D27: where metadata lives is one explicit type; an unknown kind is refused by name, never guessed at.

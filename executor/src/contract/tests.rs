@@ -2,7 +2,7 @@
 
 use api::{
     ids::BrokerId,
-    launch::{Layer, Logs, Metrics},
+    launch::{Layer, Logs, Metrics, Protocol},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -26,6 +26,7 @@ pub(crate) fn good() -> LaunchContract {
         listen_address: "0.0.0.0".to_owned(),
         advertised_host: "10.0.0.5".to_owned(),
         port: 9092,
+        protocol: Protocol::Plaintext,
         api_port: 9093,
         layers: vec![
             layer("default", &[("offsets.topic.replication.factor", "3")]),

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use api::launch::{LaunchContract, Metadata};
+use api::launch::{LaunchContract, Metadata, Protocol};
 use healthcheck::{
     check::{self, Failure, Target},
     policy::Excuse,
@@ -79,6 +79,7 @@ impl Broker {
             broker: contract.broker.0,
             address: address(&reachable(&contract.listen_address)),
             advertised: address(&contract.advertised_host),
+            secured: secured(contract),
         };
         let set = contract.layers.iter().rev().find_map(|layer| layer.properties.get(REPLICATION));
         Ok(Self {
@@ -266,6 +267,11 @@ fn is_younger(registration: &Registration, forked: Duration) -> bool {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the listener speaks, if it is more than an executor can.
+pub(super) fn secured(contract: &LaunchContract) -> Option<&'static str> {
+    Some(contract.protocol).filter(|protocol| protocol.tls() || protocol.sasl()).map(Protocol::as_str)
 }
 
 /// An address to connect to for one that is listened on.

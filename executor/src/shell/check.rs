@@ -129,7 +129,7 @@ async fn look(
     }
     let mut own = std::pin::pin!(own);
     let known = broker.known();
-    let mut others = std::pin::pin!(peers::look(broker.zookeeper(), broker.target().broker, &known, limit));
+    let mut others = std::pin::pin!(peers::look(broker.zookeeper(), broker.target(), &known, limit));
     let early = tokio::select! {
         looked = &mut own => Some(looked),
         () = sleep(PEERS_AFTER.min(limit / 4)) => None,

@@ -33,7 +33,10 @@ use tokio::{
 use tracing::warn;
 
 use self::{agent::Access, round::Round};
-use super::{admin::View, broker::reachable};
+use super::{
+    admin::View,
+    broker::{reachable, secured},
+};
 use crate::{
     command::JvmCommand,
     metrics::{Identity, Picture, prometheus},
@@ -57,6 +60,8 @@ pub(super) struct Settings {
     volume: PathBuf,
     /// Where the broker is asked.
     broker: String,
+    /// What it speaks there, if we cannot.
+    secured: Option<&'static str>,
     /// Name of the agent's jar in the sandbox, if there is to be one.
     agent: Option<String>,
     interval: Duration,
@@ -81,6 +86,7 @@ impl Settings {
             statsd,
             volume: sandbox.join(&contract.volume),
             broker: format!("{}:{}", bracketed(&reachable(&contract.listen_address)), contract.port),
+            secured: secured(contract),
             agent: contract.metrics_agent.clone(),
             interval: interval.map_or(INTERVAL, Duration::from_millis),
         }

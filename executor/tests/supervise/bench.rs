@@ -64,7 +64,7 @@ impl Bare {
         let address = format!("127.0.0.1:{port}");
         let mut bare = Self {
             jvm: jvm(place.path(), heap_mb),
-            target: Target { broker: 1, advertised: address.clone(), address },
+            target: Target { broker: 1, advertised: address.clone(), address, secured: None },
             zookeeper: ZooKeeper::new(connect, Duration::from_secs(10)).unwrap(),
             place,
         };

@@ -69,6 +69,7 @@ pub(crate) fn contract(zookeeper: &str) -> LaunchContract {
         }],
         health: None,
         jvm_archive: false,
+        protocol: api::launch::Protocol::Plaintext,
         jmx_port: None,
         metrics_agent: None,
         metrics: Metrics::default(),

@@ -49,7 +49,8 @@ async fn a_broker_from_birth_to_death() {
     let mut server = ZooKeeperServer::start();
     let connect = format!("{}/dcos-service-kafka", server.address());
     let zookeeper = ZooKeeper::new(&connect, Duration::from_secs(6)).unwrap().limit(LONG);
-    let nowhere = Target { broker: 7, address: "127.0.0.1:1".into(), advertised: "127.0.0.1:1".into() };
+    let nowhere =
+        Target { broker: 7, address: "127.0.0.1:1".into(), advertised: "127.0.0.1:1".into(), secured: None };
 
     // Neither listening nor registered: what listens is said first.
     let failure = run(&zookeeper, &nowhere, None, LONG).await.unwrap_err();
@@ -66,7 +67,7 @@ async fn a_broker_from_birth_to_death() {
         Some(zookeeper.registration(7).await.unwrap()?.endpoint().address())
     })
     .await;
-    let target = Target { broker: 7, address: advertised.clone(), advertised };
+    let target = Target { broker: 7, address: advertised.clone(), advertised, secured: None };
     let healthy: Healthy =
         until("the broker to be healthy", async || run(&zookeeper, &target, None, LONG).await.ok()).await;
     assert_eq!(healthy.answer.brokers.len(), 1);
@@ -161,25 +162,25 @@ async fn a_record_there_and_back(zookeeper: &ZooKeeper, target: &Target, connect
 /// D29: those that are registered now, asked in the same way; alone, a broker has nobody to excuse it.
 async fn peers_are_asked(zookeeper: &ZooKeeper, target: &Target, connect: &str) {
     let nobody = BTreeMap::new();
-    assert!(peers::look(zookeeper, 7, &nobody, LONG).await.is_empty());
+    assert!(peers::look(zookeeper, target, &nobody, LONG).await.is_empty());
     let mut peer = Broker::start(8, connect, "");
     until("a peer that is well", async || {
         peer.assert_alive();
-        let looked = peers::look(zookeeper, 7, &nobody, LONG).await;
+        let looked = peers::look(zookeeper, target, &nobody, LONG).await;
         matches!(looked[..], [(8, Ok(()))]).then_some(())
     })
     .await;
     let own = Failure::Silent { address: target.address.clone(), after: SHORT };
-    let well = peers::look(zookeeper, 7, &nobody, LONG).await;
+    let well = peers::look(zookeeper, target, &nobody, LONG).await;
     assert_eq!(peers::excuse(&own, &well), None);
     // It hangs as we do.
     peer.pause();
     let known = [(9, "127.0.0.1:1".to_owned())].into();
-    let looked = peers::look(zookeeper, 7, &nobody, SHORT).await;
+    let looked = peers::look(zookeeper, target, &nobody, SHORT).await;
     assert!(matches!(&looked[..], [(8, Err(Failure::Silent { .. }))]), "{looked:?}");
     assert_eq!(peers::excuse(&own, &looked), Some(Excuse::PeersFailToo(vec![8])));
     // One that was known before, and is gone, is not asked.
-    let looked = peers::look(zookeeper, 7, &known, SHORT).await;
+    let looked = peers::look(zookeeper, target, &known, SHORT).await;
     assert!(matches!(&looked[..], [(8, Err(_))]), "{looked:?}");
 }
 
@@ -196,7 +197,7 @@ async fn bench_a_check() {
         Some(zookeeper.registration(7).await.unwrap()?.endpoint().address())
     })
     .await;
-    let target = Target { broker: 7, address: advertised.clone(), advertised };
+    let target = Target { broker: 7, address: advertised.clone(), advertised, secured: None };
     let topic: TopicName = "health".parse().unwrap();
     until("the broker to be healthy", async || run(&zookeeper, &target, None, LONG).await.ok()).await;
     let bootstrap = vec![target.address.clone()];

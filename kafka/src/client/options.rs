@@ -30,6 +30,13 @@ impl Options {
         }
     }
 
+    /// The same over connections protected so.
+    #[cfg(feature = "security")]
+    #[must_use]
+    pub fn secured(self, security: super::security::Security) -> Self {
+        Self { security, ..self }
+    }
+
     /// The same, that takes answers of at most `bytes`, and keeps nothing of a longer one: [`super::Error::TooLong`].
     #[must_use]
     pub fn at_most(self, bytes: usize) -> Self {

@@ -7,7 +7,7 @@ use std::{fmt, io, sync::Arc};
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
-    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -37,6 +37,9 @@ pub enum TrustError {
     /// The machine's own could not be found.
     #[error("this machine has no authorities to trust ({0}): give their certificates")]
     NoSystem(String),
+    /// What we are to prove who we are with cannot be used.
+    #[error("our certificate and key cannot be used: {0}")]
+    Identity(String),
 }
 
 impl Tls {
@@ -45,27 +48,23 @@ impl Tls {
     /// # Errors
     /// There is none.
     pub fn new(pem: Option<&[u8]>) -> Result<Self, TrustError> {
-        let mut roots = RootCertStore::empty();
-        if let Some(pem) = pem {
-            for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate = certificate.map_err(|error| TrustError::Unreadable(error.to_string()))?;
-                roots.add(certificate).map_err(|error| TrustError::Unreadable(error.to_string()))?;
-            }
-            if roots.is_empty() {
-                return Err(TrustError::Empty);
-            }
-        } else {
-            let found = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(found.certs);
-            if roots.is_empty() {
-                let why: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
-                return Err(TrustError::NoSystem(why.join("; ")));
-            }
-        }
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring has the cipher suites of both versions");
-        Ok(Self(Arc::new(builder.with_root_certificates(roots).with_no_client_auth())))
+        let builder = builder().with_root_certificates(authorities(pem)?);
+        Ok(Self(Arc::new(builder.with_no_client_auth())))
+    }
+
+    /// The same for brokers that ask who we are (`ssl.client.auth`): `certificates` in PEM, ours first, and its `key`.
+    ///
+    /// # Errors
+    /// There is no authority, or the pair cannot be used.
+    pub fn proving(pem: Option<&[u8]>, certificates: &[u8], key: &[u8]) -> Result<Self, TrustError> {
+        let unusable = |error: &dyn fmt::Display| TrustError::Identity(error.to_string());
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(certificates)
+            .collect::<Result<_, _>>()
+            .map_err(|error| unusable(&error))?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| unusable(&error))?;
+        let builder = builder().with_root_certificates(authorities(pem)?);
+        let config = builder.with_client_auth_cert(chain, key).map_err(|error| unusable(&error))?;
+        Ok(Self(Arc::new(config)))
     }
 
     /// Shakes hands with the broker at `address`, whose certificate must be its host's.
@@ -75,6 +74,34 @@ impl Tls {
         let name = ServerName::try_from(host).map_err(io::Error::other)?;
         TlsConnector::from(Arc::clone(&self.0)).connect(name, socket).await
     }
+}
+
+fn builder() -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has the cipher suites of both versions")
+}
+
+/// The authorities of `pem`, else this machine's.
+fn authorities(pem: Option<&[u8]>) -> Result<RootCertStore, TrustError> {
+    let mut roots = RootCertStore::empty();
+    if let Some(pem) = pem {
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| TrustError::Unreadable(error.to_string()))?;
+            roots.add(certificate).map_err(|error| TrustError::Unreadable(error.to_string()))?;
+        }
+        if roots.is_empty() {
+            return Err(TrustError::Empty);
+        }
+        return Ok(roots);
+    }
+    let found = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let why: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
+        return Err(TrustError::NoSystem(why.join("; ")));
+    }
+    Ok(roots)
 }
 
 /// How we prove who we are.
@@ -118,3 +145,7 @@ impl fmt::Debug for Sasl {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "security/tests.rs"]
+mod tests;

@@ -20,7 +20,7 @@ const LIMIT: u64 = 1 << 20;
 
 /// Who may do more with a file than is good for us, as bits of its mode.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Keep {
+pub(in crate::shell) enum Keep {
     /// It holds a secret: others may not read it, nor others than the owner write it.
     Secret,
     /// It holds what everybody may know: only its owner may write it.
@@ -28,7 +28,7 @@ pub(super) enum Keep {
 }
 
 /// What became of a file, for the log and for `GET /v1/debug/http`.
-type Trouble = ValidationError;
+pub(in crate::shell) type Trouble = ValidationError;
 
 /// How files become a value.
 type Load<T> = dyn Fn() -> Result<T, Trouble> + Send + Sync;
@@ -153,7 +153,7 @@ fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
 }
 
 /// The bytes of the file that `setting` names.
-pub(super) fn read(setting: &str, path: &Path, keep: Keep) -> Result<Vec<u8>, Trouble> {
+pub(in crate::shell) fn read(setting: &str, path: &Path, keep: Keep) -> Result<Vec<u8>, Trouble> {
     use io::Read as _;
 
     let trouble = |what: String| trouble(setting, path, &what);
@@ -181,7 +181,7 @@ pub(super) fn read(setting: &str, path: &Path, keep: Keep) -> Result<Vec<u8>, Tr
 }
 
 /// What is wrong with the file at `path`, in the words of a wrong setting.
-pub(super) fn trouble(setting: &str, path: &Path, what: &str) -> Trouble {
+pub(in crate::shell) fn trouble(setting: &str, path: &Path, what: &str) -> Trouble {
     ValidationError { field: setting.to_owned(), message: format!("{} {what}", path.display()) }
 }
 

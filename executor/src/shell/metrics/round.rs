@@ -231,6 +231,9 @@ impl Round {
 
     /// Of a broker that `serves`; as they were a minute ago at most.
     async fn partitions(&mut self, serves: bool) -> Option<Result<Partitions, String>> {
+        if let Some(protocol) = self.settings.secured {
+            return serves.then(|| Err(healthcheck::check::unasked(protocol)));
+        }
         let now = Instant::now();
         let fresh = self.partitions.as_ref().is_some_and(|(due, _)| now < *due);
         if serves && !fresh {

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kafka::{client::Options, cluster::Cluster, zookeeper::ZooKeeper};
+use kafka::{
+    client::{Options, security::Security},
+    cluster::Cluster,
+    zookeeper::ZooKeeper,
+};
 use tokio::sync::{Mutex, Notify, watch};
 
 use crate::view::View;
@@ -24,13 +28,15 @@ pub struct Real {
 }
 
 impl Real {
-    /// Kafka at `zookeeper` (with its chroot), its brokers where the last view has them; their logs show `client_id`.
+    /// Kafka at `zookeeper` (with its chroot), its brokers where the last view has them, spoken to as `security` says; their
+    /// logs show `client_id`.
     pub fn new(
         zookeeper: Arc<ZooKeeper>,
         client_id: impl Into<String>,
+        security: Security,
         view: watch::Receiver<Arc<View>>,
     ) -> Self {
-        let cluster = Cluster::new([], Options::new(client_id, TIMEOUT));
+        let cluster = Cluster::new([], Options::new(client_id, TIMEOUT).secured(security));
         Self { zookeeper, cluster, view, reassigning: Mutex::default(), begun: Notify::default() }
     }
 
