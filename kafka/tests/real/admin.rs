@@ -16,51 +16,35 @@ use rdkafka::{
 };
 
 use crate::{
-    cluster::{Kind, RealCluster, Setup},
+    cluster::{Kind, RealCluster},
     harness::{PATIENCE, until},
-    kraft,
 };
 
-struct World {
-    real: RealCluster,
+struct World<'a> {
+    real: &'a RealCluster,
     cluster: Cluster,
 }
 
-impl World {
+impl World<'_> {
     /// The cluster as each of its brokers has it: with KRaft they learn a little later what the controller knows.
     fn each(&self) -> impl Iterator<Item = Cluster> {
-        self.real.nodes.iter().map(|node| self.cluster.at([node.address.clone()]))
+        self.real.bootstrap().into_iter().map(|broker| self.cluster.at([broker]))
     }
 }
 
-#[tokio::test]
-async fn administration_with_zookeeper() {
-    administration(Kind::ZooKeeper).await;
-}
-
-#[tokio::test]
-async fn administration_of_an_old_kafka() {
-    administration(Kind::Old).await;
-}
-
-#[tokio::test]
-async fn administration_with_kraft() {
-    administration(Kind::KRaft).await;
-}
-
 /// A limited broker still fetches once in some seconds, up to this much: a limit of next to nothing then lasts minutes. And
-/// nobody dies here, so nobody is given up for having had no processor for some seconds.
-const STEADY: &str = "\
+/// nobody is given up for having had no processor for some seconds.
+pub(crate) const STEADY: &str = "\
 replica.fetch.max.bytes=65536
 zookeeper.session.timeout.ms=10000
-broker.session.timeout.ms=30000
+broker.session.timeout.ms=9000
 controller.quorum.fetch.timeout.ms=20000
 ";
 
-async fn administration(kind: Kind) {
-    let real = RealCluster::start(&Setup { extra: STEADY.to_owned(), ..Setup::of(kind) }).await;
+/// All of it. The cluster is a [`Setup`] with [`STEADY`], and has had no group yet.
+pub(crate) async fn administration(real: &RealCluster) {
     let cluster = Cluster::new(real.bootstrap(), Options::new("test", PATIENCE));
-    let mut world = World { real, cluster };
+    let world = World { real, cluster };
     settings(&world).await;
     moved_with_a_limit(&world).await;
     limits_of_others(&world).await;
@@ -68,9 +52,6 @@ async fn administration(kind: Kind) {
     disks(&world).await;
     a_group(&world).await;
     the_cluster(&world).await;
-    if kind == Kind::KRaft {
-        kraft::topics_without_zookeeper(&mut world.real, &world.cluster).await;
-    }
 }
 
 fn name(text: &str) -> TopicName {
@@ -84,7 +65,7 @@ fn change(set: &[(&str, &str)], unset: &[&str]) -> Change {
     }
 }
 
-async fn create(world: &World, topic: &str, partitions: u32, replication: u16) {
+async fn create(world: &World<'_>, topic: &str, partitions: u32, replication: u16) {
     let topic = NewTopic {
         partitions: Some(partitions),
         replication: Some(replication),
@@ -106,7 +87,7 @@ async fn create(world: &World, topic: &str, partitions: u32, replication: u16) {
 
 /// Waits until each broker knows settings of the topic in which `right` holds; all are told what the last one has.
 async fn known(
-    world: &World,
+    world: &World<'_>,
     topic: &str,
     what: &str,
     right: impl Fn(&BTreeMap<String, Setting>) -> bool,
@@ -123,13 +104,13 @@ async fn known(
 }
 
 /// What Kafka's own tool says of a topic.
-fn described(world: &World, topic: &str) -> String {
+fn described(world: &World<'_>, topic: &str) -> String {
     let printed = world.real.topic_command(&["--describe", "--topic", topic]).end();
     assert!(printed.success, "{printed:?}");
     printed.stdout
 }
 
-async fn settings(world: &World) {
+async fn settings(world: &World<'_>) {
     let cluster = &world.cluster;
     create(world, "set", 1, 2).await;
     let topic = Resource::Topic(name("set"));
@@ -180,12 +161,12 @@ async fn settings(world: &World) {
 }
 
 /// Where a topic's partitions lie.
-async fn assignment(world: &World, topic: &str) -> Assignment {
+async fn assignment(world: &World<'_>, topic: &str) -> Assignment {
     world.cluster.assignment(&BTreeSet::from([name(topic)])).await.unwrap()
 }
 
 /// Waits until each broker knows that a topic lies there.
-async fn lies(world: &World, topic: &str, expect: &Assignment) {
+async fn lies(world: &World<'_>, topic: &str, expect: &Assignment) {
     for broker in world.each() {
         until("all brokers to know", async || {
             let found = broker.assignment(&BTreeSet::from([name(topic)])).await.unwrap();
@@ -196,19 +177,19 @@ async fn lies(world: &World, topic: &str, expect: &Assignment) {
 }
 
 /// Brings the partitions of a topic to where they are to be.
-async fn bring(world: &World, from: &Assignment, to: &Assignment, rate: Option<u64>) {
+async fn bring(world: &World<'_>, from: &Assignment, to: &Assignment, rate: Option<u64>) {
     let outcome = world.cluster.reassign(from, to, rate).await.unwrap();
     assert!(outcome.refused.is_empty(), "{outcome:?}");
     assert_eq!(outcome.started.len(), reassign::changes(from, to).count());
 }
 
-async fn arrived(world: &World) {
+async fn arrived(world: &World<'_>) {
     until("all to have arrived", async || world.cluster.progress().await.unwrap().is_empty().then_some(()))
         .await;
 }
 
 /// Writes records of `size` bytes to each partition. A new leader may need a moment to know that it is one.
-async fn fill(world: &World, topic: &str, partitions: u32, records: usize, size: usize) {
+async fn fill(world: &World<'_>, topic: &str, partitions: u32, records: usize, size: usize) {
     let names = [name(topic)];
     // Older records would soon be removed.
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
@@ -228,7 +209,7 @@ async fn fill(world: &World, topic: &str, partitions: u32, records: usize, size:
     }
 }
 
-async fn moved_with_a_limit(world: &World) {
+async fn moved_with_a_limit(world: &World<'_>) {
     let cluster = &world.cluster;
     create(world, "moved", 2, 1).await;
     fill(world, "moved", 2, 54, 50_000).await;
@@ -310,7 +291,7 @@ async fn moved_with_a_limit(world: &World) {
 }
 
 /// A new client, that knows of nothing, removes what is left, and Kafka's tool sees none of it.
-async fn no_limit_after(world: &World, topic: &str) {
+async fn no_limit_after(world: &World<'_>, topic: &str) {
     let stranger = Cluster::new(world.real.bootstrap(), Options::new("stranger", PATIENCE));
     let tended = stranger.tend().await.unwrap();
     assert_eq!(tended.topics, BTreeSet::from([name(topic)]), "{tended:?}");
@@ -331,7 +312,7 @@ async fn no_limit_after(world: &World, topic: &str) {
     .await;
 }
 
-async fn limits_of_others(world: &World) {
+async fn limits_of_others(world: &World<'_>) {
     let cluster = &world.cluster;
     let from = assignment(world, "moved").await;
     let to = reassign::spread(&from, &(0..3).collect(), Some(3)).unwrap();
@@ -357,7 +338,7 @@ async fn limits_of_others(world: &World) {
     cluster.alter_settings(&Resource::Broker(0), &none, false).await.unwrap();
 }
 
-async fn elections(world: &World) {
+async fn elections(world: &World<'_>) {
     let cluster = &world.cluster;
     create(world, "led", 1, 2).await;
     let from = assignment(world, "led").await;
@@ -393,7 +374,7 @@ async fn elections(world: &World) {
     }
 }
 
-async fn disks(world: &World) {
+async fn disks(world: &World<'_>) {
     let dirs = world.cluster.log_dirs(None).await.unwrap();
     assert_eq!(dirs.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
     let placed = assignment(world, "moved").await;
@@ -416,7 +397,7 @@ async fn disks(world: &World) {
     assert!(matches!(error, AdminError::UnknownBroker { broker: 9, .. }), "{error:?}");
 }
 
-async fn a_group(world: &World) {
+async fn a_group(world: &World<'_>) {
     let cluster = &world.cluster;
     // Asking is not what makes Kafka's own topic.
     let error = cluster.group("readers").await.unwrap_err();
@@ -494,7 +475,7 @@ async fn a_group(world: &World) {
     assert_eq!(error.to_string(), "group \"nobody\" does not exist");
 }
 
-async fn the_cluster(world: &World) {
+async fn the_cluster(world: &World<'_>) {
     let mut connection = world.cluster.any().await.unwrap();
     let described = connection.describe_cluster().await.unwrap();
     let addresses: Vec<String> = described.brokers.values().map(|node| node.address.clone()).collect();

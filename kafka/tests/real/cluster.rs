@@ -211,9 +211,9 @@ impl RealCluster {
         }
     }
 
-    /// Where clients begin: all brokers, `host:port`.
+    /// Where clients begin: all brokers, `host:port`, behind any proxy.
     pub(crate) fn bootstrap(&self) -> Vec<String> {
-        self.nodes.iter().map(|node| node.address.clone()).collect()
+        self.nodes.iter().map(|node| node.internal.clone()).collect()
     }
 
     /// What `zookeeper.connect` says; empty with KRaft.

@@ -21,7 +21,7 @@ use kafka_protocol::messages::{
 use tokio::{sync::Notify, time::timeout};
 
 use crate::{
-    cluster::{Kind, RealCluster, Setup},
+    cluster::RealCluster,
     harness::until,
     proxy::{Caught, Fate, Proxy, Road, When},
     wire,
@@ -86,20 +86,17 @@ struct State {
     isr: Vec<i32>,
 }
 
-struct World {
-    real: RealCluster,
+struct World<'a> {
+    real: &'a mut RealCluster,
     road: Road,
     cluster: Cluster,
     cells: u32,
 }
 
-#[tokio::test]
-async fn an_answer_is_right_or_says_that_it_does_not_know() {
-    let proxy = Proxy::listen(3).await;
-    let setup = Setup { advertised: Some(proxy.ports()), ..Setup::of(Kind::ZooKeeper) };
+/// All of it. The brokers send their clients through `proxy`.
+pub(crate) async fn an_answer_is_right_or_says_that_it_does_not_know(real: &mut RealCluster, proxy: Proxy) {
     let bootstrap: Vec<String> = proxy.ports().iter().map(|port| format!("127.0.0.1:{port}")).collect();
-    let real = RealCluster::start(&setup).await;
-    let road = proxy.serve(real.bootstrap());
+    let road = proxy.serve(real.nodes.iter().map(|node| node.address.clone()).collect());
     let cluster = ask::cluster(bootstrap);
     let mut world = World { real, road, cluster, cells: 0 };
     let mut wrong = Vec::new();
@@ -121,7 +118,7 @@ async fn an_answer_is_right_or_says_that_it_does_not_know() {
     assert!(wrong.is_empty(), "wrong answers:\n{}", wrong.join("\n"));
 }
 
-impl World {
+impl World<'_> {
     /// One call through one fault; what was said, and why that is wrong.
     async fn cell(
         &mut self,

@@ -1,6 +1,7 @@
 //! Topics that no ZooKeeper keeps (D43), beside what Kafka's own tools say.
 
 use kafka::{
+    client::Options,
     cluster::Cluster,
     partition::PartitionState,
     topic::{NewTopic, TopicName},
@@ -14,7 +15,8 @@ use crate::{
 
 /// S-102, S-103, D43: list and description of a KRaft cluster, through a new leader and, where that broker was it, a new
 /// controller. A broker of it stays down.
-pub(crate) async fn topics_without_zookeeper(real: &mut RealCluster, cluster: &Cluster) {
+pub(crate) async fn topics_without_zookeeper(real: &mut RealCluster) {
+    let cluster = Cluster::new(real.bootstrap(), Options::new("test", PATIENCE));
     let server = ZooKeeperServer::start();
     let zookeeper = ZooKeeper::new(&server.address(), PATIENCE).unwrap().limit(PATIENCE);
     assert!(!zookeeper.keeps_topics().await.unwrap());

@@ -9,6 +9,7 @@ mod faults;
 mod golden;
 #[allow(dead_code, reason = "a part of it may be for a test to come")]
 mod harness;
+mod kinds;
 mod kraft;
 mod producer;
 mod proxy;

@@ -1,4 +1,4 @@
-//! A topic's life on a cluster of each kind, by our calls: made, grown, written to, reported, deleted.
+//! A topic's life, by our calls: made, grown, written to, reported, deleted.
 
 use kafka::{
     client::{At, Options},
@@ -7,89 +7,79 @@ use kafka::{
     topic::{NewTopic, TopicName},
 };
 
-use crate::{
-    LIMIT,
-    cluster::{Kind, RealCluster, Setup},
-    golden,
-    harness::until,
-};
+use crate::{LIMIT, cluster::RealCluster, golden, harness::until};
 
 /// S-104…S-112, D27, D41, D42
-#[tokio::test]
-async fn a_topics_life() {
-    for kind in Kind::ALL {
-        let mut servers = RealCluster::start(&Setup::of(kind)).await;
-        let bootstrap: Vec<String> = servers.nodes.iter().map(|node| node.internal.clone()).collect();
-        let cluster = Cluster::new(bootstrap, Options::new("test", LIMIT));
-        let name: TopicName = "orders".parse().unwrap();
-        let absent = cluster.offsets(&name, At::End).await;
-        assert!(matches!(absent, Err(OffsetsError::NotFound { .. })), "{kind}: {absent:?}");
-        let absent = cluster.add_partitions(&name, 2).await;
-        assert!(matches!(absent, Err(ChangeError::NotFound { .. })), "{kind}: {absent:?}");
-        let absent = cluster.delete_topic(&name).await;
-        assert!(matches!(absent, Err(ChangeError::NotFound { .. })), "{kind}: {absent:?}");
+pub(crate) async fn a_topics_life(servers: &mut RealCluster) {
+    let kind = servers.kind;
+    let cluster = Cluster::new(servers.bootstrap(), Options::new("test", LIMIT));
+    let name: TopicName = "orders".parse().unwrap();
+    let absent = cluster.offsets(&name, At::End).await;
+    assert!(matches!(absent, Err(OffsetsError::NotFound { .. })), "{kind}: {absent:?}");
+    let absent = cluster.add_partitions(&name, 2).await;
+    assert!(matches!(absent, Err(ChangeError::NotFound { .. })), "{kind}: {absent:?}");
+    let absent = cluster.delete_topic(&name).await;
+    assert!(matches!(absent, Err(ChangeError::NotFound { .. })), "{kind}: {absent:?}");
 
-        let created = cluster.create_topic(&NewTopic::new(name.clone())).await.unwrap();
-        assert_eq!((created.partitions, created.replication), (1, 3), "{kind}");
-        cluster.add_partitions(&name, 3).await.unwrap();
-        for (total, reason) in [(3, "already has 3 partition"), (2, "currently has 3 partition")] {
-            let refused = cluster.add_partitions(&name, total).await;
-            let Err(ChangeError::InvalidPartitions(error)) = refused else { panic!("{kind}: {refused:?}") };
-            println!("{kind}: {error}");
-            assert!(error.message.as_ref().is_some_and(|words| words.contains(reason)), "{kind}: {error}");
-        }
+    let created = cluster.create_topic(&NewTopic::new(name.clone())).await.unwrap();
+    assert_eq!((created.partitions, created.replication), (1, 3), "{kind}");
+    cluster.add_partitions(&name, 3).await.unwrap();
+    for (total, reason) in [(3, "already has 3 partition"), (2, "currently has 3 partition")] {
+        let refused = cluster.add_partitions(&name, total).await;
+        let Err(ChangeError::InvalidPartitions(error)) = refused else { panic!("{kind}: {refused:?}") };
+        println!("{kind}: {error}");
+        assert!(error.message.as_ref().is_some_and(|words| words.contains(reason)), "{kind}: {error}");
+    }
 
-        for time in [1000, 2000, 3000] {
-            // A leader may take a moment to learn that it is one.
-            until("a record to be taken", async || {
-                let metadata = cluster.metadata_of(&name).await.ok()?;
-                let leader = metadata.topics["orders"].partitions.get(&1)?.leader?;
-                let address = metadata.brokers.get(&leader)?;
-                cluster.connect(address).await.ok()?.produce(&name, 1, "x".into(), time).await.ok()
-            })
-            .await;
-        }
-        // What its replicas do not have yet is not counted.
-        until("the end to be told", async || {
-            let offsets = cluster.offsets(&name, At::End).await.unwrap();
-            (offsets[&1] == Some(3)).then_some(())
-        })
-        .await;
-        for (at, offset) in [
-            (At::First, Some(0)),
-            (At::Time(1500), Some(1)),
-            (At::Time(3000), Some(2)),
-            (At::Time(3001), None),
-        ] {
-            let offsets = cluster.offsets(&name, at).await.unwrap();
-            assert_eq!(offsets.len(), 3, "{kind}");
-            assert_eq!(offsets[&1], offset, "{kind}: {at:?}");
-        }
-
-        golden::all_up(&servers, &cluster, "orders").await;
-
-        for report in [Report::UnderReplicated, Report::Unavailable] {
-            until("nothing to report", async || {
-                cluster.report(report).await.unwrap().is_empty().then_some(())
-            })
-            .await;
-        }
-        servers.kill(1).await;
-        let lines = until("all to be reported", async || {
-            let lines = cluster.report(Report::UnderReplicated).await.ok()?;
-            let orders = lines.into_iter().filter(|line| line.id.topic == "orders").collect::<Vec<_>>();
-            (orders.len() == 3).then_some(orders)
-        })
-        .await;
-        println!("{kind}: {}", lines[0]);
-        golden::one_down(&servers, &cluster).await;
-        servers.restart(1).await;
-
-        cluster.delete_topic(&name).await.unwrap();
-        until("it to be gone", async || {
+    for time in [1000, 2000, 3000] {
+        // A leader may take a moment to learn that it is one.
+        until("a record to be taken", async || {
             let metadata = cluster.metadata_of(&name).await.ok()?;
-            (!metadata.topics["orders"].exists()).then_some(())
+            let leader = metadata.topics["orders"].partitions.get(&1)?.leader?;
+            let address = metadata.brokers.get(&leader)?;
+            cluster.connect(address).await.ok()?.produce(&name, 1, "x".into(), time).await.ok()
         })
         .await;
     }
+    // What its replicas do not have yet is not counted.
+    until("the end to be told", async || {
+        let offsets = cluster.offsets(&name, At::End).await.unwrap();
+        (offsets[&1] == Some(3)).then_some(())
+    })
+    .await;
+    for (at, offset) in
+        [(At::First, Some(0)), (At::Time(1500), Some(1)), (At::Time(3000), Some(2)), (At::Time(3001), None)]
+    {
+        let offsets = cluster.offsets(&name, at).await.unwrap();
+        assert_eq!(offsets.len(), 3, "{kind}");
+        assert_eq!(offsets[&1], offset, "{kind}: {at:?}");
+    }
+
+    golden::all_up(servers, &cluster, "orders").await;
+
+    for report in [Report::UnderReplicated, Report::Unavailable] {
+        until("nothing to report", async || cluster.report(report).await.unwrap().is_empty().then_some(()))
+            .await;
+    }
+    servers.kill(1).await;
+    let lines = until("all to be reported", async || {
+        let lines = cluster.report(Report::UnderReplicated).await.ok()?;
+        let orders = lines.into_iter().filter(|line| line.id.topic == "orders").collect::<Vec<_>>();
+        (orders.len() == 3).then_some(orders)
+    })
+    .await;
+    println!("{kind}: {}", lines[0]);
+    golden::one_down(servers, &cluster).await;
+    servers.restart(1).await;
+    until("nobody to be missed", async || {
+        cluster.report(Report::UnderReplicated).await.ok()?.is_empty().then_some(())
+    })
+    .await;
+
+    cluster.delete_topic(&name).await.unwrap();
+    until("it to be gone", async || {
+        let metadata = cluster.metadata_of(&name).await.ok()?;
+        (!metadata.topics["orders"].exists()).then_some(())
+    })
+    .await;
 }
