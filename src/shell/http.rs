@@ -146,7 +146,8 @@ impl App {
 
 /// Every route (`PORT1`, D22).
 pub fn api(app: App) -> Router {
-    finish(every_route(), app)
+    let bounded = middleware::from_fn_with_state(app.access.clone(), limit::waiting);
+    finish(prompt_routes().merge(waiting_routes().route_layer(bounded)), app)
 }
 
 /// The `/admin/*` routes alone (`PORT0`, D22).
@@ -156,30 +157,41 @@ pub fn admin(app: App) -> Router {
 
 /// Routes with their documentation; there are no others.
 fn every_route() -> OpenApiRouter<App> {
+    prompt_routes().merge(waiting_routes())
+}
+
+/// Those answered out of memory, which nothing keeps waiting; that a job is stopped must always be possible.
+fn prompt_routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(document::head())
         .routes(routes!(connection::show))
         .routes(routes!(connection::addresses))
         .routes(routes!(connection::dns_names))
         .routes(routes!(broker::list))
-        .routes(routes!(broker::show, broker::restart))
+        .routes(routes!(broker::show))
         .routes(routes!(broker::incidents))
         .routes(routes!(plan::show))
         .routes(routes!(plan::active))
+        .routes(routes!(job::list))
+        .routes(routes!(job::show, job::cancel))
+        .routes(routes!(debug::offers))
+        .routes(routes!(debug::door))
+        .routes(routes!(document::show))
+        .merge(admin_routes())
+}
+
+/// Those that wait for Kafka, or for the scheduler's loop.
+fn waiting_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(broker::restart))
         .routes(routes!(topic::list, topic::create))
         .routes(routes!(topic::describe, topic::change::operate, topic::change::delete))
         .routes(routes!(topic::offsets::offsets))
-        .routes(routes!(job::list))
-        .routes(routes!(job::show, job::cancel))
         .routes(routes!(config::show, config::alter))
         .routes(routes!(reassign::list, reassign::start, reassign::cancel))
         .routes(routes!(election::elect))
         .routes(routes!(logdir::list))
         .routes(routes!(group::list))
         .routes(routes!(group::describe))
-        .routes(routes!(debug::offers))
-        .routes(routes!(debug::door))
-        .routes(routes!(document::show))
-        .merge(admin_routes())
 }
 
 fn admin_routes() -> OpenApiRouter<App> {

@@ -33,6 +33,8 @@ pub struct Refused {
     pub large_bodies: u64,
     /// Requests whose body took too long to arrive, or to find room.
     pub slow_bodies: u64,
+    /// Requests answered `Overloaded`: as many as may be were waiting for an answer, asked Kafka, or ran as jobs.
+    pub overloaded: u64,
     /// Answers that their client did not take.
     pub slow_readers: u64,
     /// Tokens that were not known.

@@ -89,6 +89,7 @@ impl Access {
             refused: Refused {
                 connections_of_one_address: count(&self.limits.connections),
                 large_bodies: count(&self.limits.large_bodies),
+                overloaded: count(&self.limits.overloaded),
                 slow_bodies: count(&self.limits.slow_bodies),
                 slow_readers: count(&self.limits.slow_readers),
                 wrong_tokens,

@@ -23,7 +23,7 @@ refusals! {
     /// Of [`show`] and [`incidents`].
     One = [InvalidParameter, BrokerNotFound, NotRegistered];
     /// Of [`restart`].
-    Restart = [InvalidParameter, BrokerNotFound, NotRegistered, NotSupported, OutcomeUnknown];
+    Restart = [InvalidParameter, BrokerNotFound, NotRegistered, Overloaded, NotSupported, OutcomeUnknown];
 }
 
 /// The configured brokers, ascending (S-098).

@@ -53,6 +53,7 @@ pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, n
     }
     let head_only = method == Method::HEAD;
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+        access.limits.refused(error.code);
         let body = ErrorBody { error_code: error.code, message: error.message, request_id: id.clone() };
         log(&method, &path, response.status(), &body);
         explain(&mut response, body, head_only);

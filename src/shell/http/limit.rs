@@ -1,4 +1,5 @@
-//! What one client may take: bodies counted as they come, connections by address, patience with who does not read.
+//! What one client may take: bodies counted as they come, connections by address, patience with who does not read. And what
+//! all may: requests that wait.
 
 use std::{
     collections::HashMap,
@@ -16,11 +17,13 @@ use std::{
 use api::rest::ErrorCode;
 use axum::{
     body::{Body, HttpBody},
-    extract::Request,
+    extract::{Request, State},
     http::{
         HeaderMap,
         header::{CONTENT_LENGTH, CONTENT_TYPE},
     },
+    middleware::Next,
+    response::{IntoResponse, Response},
 };
 use futures_util::StreamExt;
 use tokio::{
@@ -29,7 +32,7 @@ use tokio::{
     time::{Instant, Sleep, sleep, timeout_at},
 };
 
-use super::{ApiError, gate::place};
+use super::{Access, ApiError, gate::place};
 
 /// Longest request body, in bytes: no route reads a form, and `curl --data` with one must not fail for it.
 pub(super) const FORM: u64 = 64 << 10;
@@ -39,6 +42,9 @@ pub(super) const JSON: u64 = 1 << 20;
 pub(super) const BODY: Duration = Duration::from_secs(15);
 /// Room for all bodies together, in KiB. Who finds none waits.
 const ROOM: usize = 32 << 10;
+/// Requests at once that wait for something: for Kafka, or for the scheduler to store what is asked for. Those answered
+/// out of memory have no such limit, so however many wait, health and plan are told.
+pub(super) const WAITING: usize = 64;
 /// Connections of one address at once, a quarter of all.
 pub(super) const PER_ADDRESS: usize = 64;
 /// How long a client may take none of its answer.
@@ -48,8 +54,10 @@ pub(super) const STALL: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Limits {
     room: Arc<Semaphore>,
+    waiting: Semaphore,
     addresses: Mutex<HashMap<IpAddr, usize>>,
     pub(super) large_bodies: AtomicU64,
+    pub(super) overloaded: AtomicU64,
     pub(super) slow_bodies: AtomicU64,
     pub(super) connections: AtomicU64,
     pub(super) slow_readers: AtomicU64,
@@ -57,9 +65,10 @@ pub(super) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let [large_bodies, slow_bodies, connections, slow_readers] = [0; 4].map(AtomicU64::new);
-        let (room, addresses) = (Arc::new(Semaphore::new(ROOM)), Mutex::default());
-        Self { room, addresses, large_bodies, slow_bodies, connections, slow_readers }
+        let [large_bodies, overloaded, slow_bodies, connections, slow_readers] = [0; 5].map(AtomicU64::new);
+        let (room, waiting) = (Arc::new(Semaphore::new(ROOM)), Semaphore::new(WAITING));
+        let addresses = Mutex::default();
+        Self { room, waiting, addresses, large_bodies, overloaded, slow_bodies, connections, slow_readers }
     }
 }
 
@@ -104,6 +113,13 @@ impl Limits {
         Ok((Request::from_parts(parts, Body::from(bytes)), held))
     }
 
+    /// Counts a refusal for lack of room, whoever said it.
+    pub(super) fn refused(&self, code: ErrorCode) {
+        if code == ErrorCode::Overloaded {
+            self.overloaded.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     fn too_large(&self, found: &str, limit: u64) -> ApiError {
         self.large_bodies.fetch_add(1, Ordering::Relaxed);
         let message = format!("the request's body has {found}; at most {limit} bytes are taken");
@@ -126,6 +142,18 @@ impl Limits {
         }
         *taken += 1;
         Some(Place { limits: self.clone(), client })
+    }
+}
+
+/// Around every route that waits: no more than [`WAITING`] at once, and one more is refused rather than queued.
+pub(super) async fn waiting(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    match access.limits.waiting.try_acquire() {
+        Ok(_place) => next.run(request).await,
+        Err(_) => {
+            let message =
+                format!("{WAITING} requests are waiting for their answers already; ask again in a moment");
+            ApiError::new(ErrorCode::Overloaded, message).into_response()
+        }
     }
 }
 

@@ -62,3 +62,57 @@ async fn what_cannot_be_is_refused() {
     let alone = call(api(app(&good, Arc::new(Unasked))), "PUT /v1/brokers/1").await.error();
     assert_eq!(alone.message, "the scheduler is stopping");
 }
+
+/// Long work never blocks short reads: as many wait for the loop as may, one more is told to come back, and what is
+/// answered out of memory is answered all the same.
+#[tokio::test]
+async fn requests_at_once() {
+    let view = view(rest::Status::Complete);
+    let (commands, mut asked) = mpsc::channel(limit::WAITING);
+    let shown = watch::channel(Arc::new(view)).1;
+    let app = App::new(shown, kafka(Arc::new(Unasked)), commands, Clock::start());
+    let access = app.access.clone();
+    let router = api(app);
+    let mut clients = tokio::task::JoinSet::new();
+    let mut waiting = Vec::new();
+    for _ in 0..limit::WAITING {
+        let router = router.clone();
+        clients.spawn(async move { call(router, "PUT /v1/brokers/1").await.status });
+        let Some(Input::Command(_, answer)) = asked.recv().await else { panic!("a restart is asked for") };
+        waiting.push(answer);
+    }
+    for request in ["PUT /v1/brokers/0", "GET /v1/topics", "GET /v1/groups"] {
+        let answer = call(router.clone(), request).await;
+        let error = answer.error();
+        assert_eq!(
+            (error.error_code, answer.header("retry-after")),
+            (rest::ErrorCode::Overloaded, Some("1"))
+        );
+        assert!(error.message.contains("64 requests are waiting"), "{}", error.message);
+    }
+    for path in [
+        "/v1/plan",
+        "/v1/brokers/1",
+        "/v1/connection",
+        "/v1/jobs",
+        "/v1/openapi.json",
+        "/admin/healthcheck",
+        "/admin/ping",
+    ] {
+        assert_eq!(call(router.clone(), &format!("GET {path}")).await.status, StatusCode::OK, "{path}");
+    }
+    assert_eq!(access.door().refused.overloaded, 3);
+
+    // One that hangs up, and one that is answered, make room.
+    waiting.pop().unwrap().send(Reply::Restarting(None)).unwrap();
+    assert_eq!(clients.join_next().await.unwrap().unwrap(), StatusCode::OK);
+    clients.abort_all();
+    while clients.join_next().await.is_some() {}
+    let again = tokio::spawn({
+        let router = router.clone();
+        async move { call(router, "PUT /v1/brokers/1").await.status }
+    });
+    let Some(Input::Command(_, answer)) = asked.recv().await else { panic!("a restart is asked for") };
+    answer.send(Reply::Restarting(None)).unwrap();
+    assert_eq!(again.await.unwrap(), StatusCode::OK);
+}
