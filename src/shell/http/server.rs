@@ -2,14 +2,17 @@
 //!
 //! Limits: [`CONNECTIONS`] at once, one more waits in the kernel's queue until another ends; a request's head must
 //! arrive within [`HEAD`], which also ends idle connections; one address has [`PER_ADDRESS`] of them; an answer must be taken
-//! ([`super::limit::STALL`]); no connection lives longer than [`LIFE`]. So nobody can
-//! hold the API by holding sockets.
+//! ([`super::limit::STALL`]); no connection lives longer than [`LIFE`], unless it is giving an answer that lasts longer by
+//! its nature. So nobody can hold the API by holding sockets.
 
 use std::{
     io,
     net::{IpAddr, SocketAddr},
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,7 +32,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::{sleep, timeout},
+    time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -38,6 +41,7 @@ use uuid::Uuid;
 use super::{
     Access,
     guard::{DEADLINE, Peer},
+    job::producer_test,
     limit::{Limits, PER_ADDRESS, Patient},
     tls::{self, Tls},
 };
@@ -177,7 +181,11 @@ async fn serve_connection(
     stop: CancellationToken,
 ) {
     let router = TowerToHyperService::new(router);
+    // Whether what is answered, or was last, is a job that is followed: as long as it is.
+    let is_long = Arc::new(AtomicBool::new(false));
+    let asked = is_long.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
+        asked.store(producer_test::patience(request.uri()).is_some(), Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         router.call(request)
     });
@@ -195,8 +203,18 @@ async fn serve_connection(
         Some(ended) => ended,
         None => {
             connection.as_mut().graceful_shutdown();
-            // An answer that its client does not read is given up with the connection.
-            timeout(DEADLINE, connection).await.unwrap_or(Ok(()))
+            let given_up = async {
+                if is_long.load(Ordering::Relaxed) {
+                    // It ends with its job, or when its client takes nothing of it any more.
+                    stop.cancelled().await;
+                }
+                // An answer that its client does not read is given up with the connection.
+                sleep(DEADLINE).await;
+            };
+            tokio::select! {
+                ended = connection => ended,
+                () = given_up => Ok(()),
+            }
         }
     };
     if let Err(error) = ended {

@@ -195,7 +195,7 @@ fn refused(error: PrepareError) -> ApiError {
 }
 
 /// For the document.
-pub(super) fn example() -> Job {
+pub(in super::super) fn example() -> Job {
     Job {
         elapsed_ms: 5_012,
         error_code: None,

@@ -89,6 +89,35 @@ async fn follow(router: &Router) -> Response {
     response
 }
 
+// The header asks for lines as the parameter does; who takes JSON as well gets that, and the parameter has the last word.
+#[tokio::test]
+async fn lines_by_accept() {
+    let slow = Arc::new(Slow::default());
+    for (accept, more, lines) in [
+        ("application/x-ndjson", "", true),
+        ("text/plain, Application/X-NDJSON;q=0.9", "", true),
+        ("application/x-ndjson", "&stream=false", false),
+        ("application/json, application/x-ndjson", "", false),
+        ("*/*", "", false),
+        ("*/*", "&stream=true", true),
+    ] {
+        let request = Request::put(format!("{TEST}{more}")).header("accept", accept);
+        let asked = router(&slow).oneshot(request.body(Body::empty()).unwrap());
+        let go_on = async {
+            loop {
+                slow.go.notify_one();
+                tokio::task::yield_now().await;
+            }
+        };
+        let answer = tokio::select! {
+            answer = asked => answer.unwrap(),
+            never = go_on => never,
+        };
+        let kind = if lines { "application/x-ndjson" } else { "application/json" };
+        assert_eq!(answer.headers()["content-type"], kind, "{accept} {more}");
+    }
+}
+
 fn line(bytes: &Bytes) -> Job {
     assert!(bytes.ends_with(b"\n"));
     serde_json::from_slice(bytes).unwrap()

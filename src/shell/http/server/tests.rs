@@ -2,10 +2,12 @@
 
 use std::{net::Ipv4Addr, sync::atomic::Ordering};
 
-use axum::routing::get;
+use axum::{body::Body, routing::get};
+use futures_util::{StreamExt, stream};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::Notify,
+    time::timeout,
 };
 
 use super::{super::limit::STALL, *};
@@ -121,6 +123,40 @@ async fn who_does_not_read_is_let_go() {
         }
     };
     timeout(STALL * 4, given_up).await.unwrap();
+    stop.cancel();
+    timeout(Duration::from_secs(10), server).await.unwrap().unwrap();
+}
+
+// A connection ends with what it answers, but not in the middle of a test that is followed, however long that takes. Time
+// is virtual: it moves on when all wait.
+#[tokio::test(start_paused = true)]
+async fn a_followed_test_outlives_its_connections_time() {
+    const LINES: usize = 100;
+    let endless = || async {
+        // Longer than a connection lives, and than any other answer may take after that.
+        let lines = stream::iter(0..LINES).then(|number| async move {
+            sleep(Duration::from_secs(10)).await;
+            Ok::<_, std::convert::Infallible>(format!("{number}\n"))
+        });
+        Body::from_stream(lines)
+    };
+    let listener = bind(LOOPBACK, 0).await.unwrap();
+    let (address, stop) = (listener.address(), CancellationToken::new());
+    let router = Router::new().route("/", get(endless));
+    let server = tokio::spawn(listener.serve(router, stop.clone()));
+    let read = async |path: &str| {
+        let mut answer = String::new();
+        // The end may be a reset.
+        let _ended = ask(address, path).await.read_to_string(&mut answer).await;
+        answer
+    };
+    let followed = read("/?operation=producer-test").await;
+    assert!(
+        followed.contains(&format!("\n{}\n", LINES - 1)) && followed.ends_with("0\r\n\r\n"),
+        "{followed}"
+    );
+    let other = read("/").await;
+    assert!(other.contains("\n20\n") && !other.contains(&format!("\n{}\n", LINES - 1)), "{other}");
     stop.cancel();
     timeout(Duration::from_secs(10), server).await.unwrap().unwrap();
 }

@@ -1,9 +1,10 @@
 //! `PUT /v1/topics/{name}?operation=…` (S-106) and `DELETE /v1/topics/{name}` (S-109).
 
-use api::rest::Message;
+use api::rest::{Job, Message};
 use axum::{
     Json,
     extract::{Path, RawQuery, State, rejection::PathRejection},
+    http::{HeaderMap, header::ACCEPT},
     response::{IntoResponse, Response},
 };
 use kafka::{
@@ -11,7 +12,10 @@ use kafka::{
     topic::{MAX_PARTITIONS, TopicName},
 };
 
-use super::{super::job::producer_test, ApiError, App, parameters, query, refusals, topic_name};
+use super::{
+    super::job::producer_test::{self, NDJSON},
+    ApiError, App, parameters, query, refusals, topic_name,
+};
 
 refusals! {
     /// Of [`operate`].
@@ -47,8 +51,9 @@ impl Operation {
     /// Their names.
     const ALL: [&str; 2] = ["partitions", "producer-test"];
 
-    /// The operation a query string asks for; what is wrong with it goes to `errors`.
-    fn read(text: &str, errors: &mut Vec<String>) -> Result<Option<Self>, ApiError> {
+    /// The operation a query string asks for; what is wrong with it goes to `errors`. A test is streamed where `stream` says
+    /// so, or, without it, where the client wants lines.
+    fn read(text: &str, wants_lines: bool, errors: &mut Vec<String>) -> Result<Option<Self>, ApiError> {
         let given = query::pairs(text, &["operation", "partitions", "messages", "stream"], errors)?;
         let operation = given.get("operation").map(String::as_str);
         let belongs = if operation == Some("producer-test") { "partitions" } else { "producer-test" };
@@ -77,7 +82,10 @@ impl Operation {
                     errors.push("the parameter messages is missing: how many records to send".to_owned());
                 }
                 let messages = parameters::number(&given, "messages", MOST, errors);
-                let stream = query::flag(&given, "stream", errors);
+                let stream = match given.contains_key("stream") {
+                    true => query::flag(&given, "stream", errors),
+                    false => wants_lines,
+                };
                 Ok(messages.map(|messages| Self::ProducerTest { messages, stream }))
             }
             Some(other) => {
@@ -101,12 +109,16 @@ impl Operation {
         ("messages" = Option<u64>, Query, minimum = 1, maximum = 10_000_000,
          description = "With operation=producer-test: how many records of 1 KiB to send"),
         ("stream" = Option<bool>, Query,
-         description = "With operation=producer-test: answer the job once a second, a line each, and once more at its end"),
+         description = "With operation=producer-test: answer the job once a second, a line each, and once more at its end. \
+                        Without this parameter the header `Accept: application/x-ndjson` asks for the same"),
     ),
     responses(
-        (status = 200, description = "It is done", body = Message, example = json!({"message":
-            "Output: WARNING: If partitions are increased for a topic that has a key, the partition logic or ordering of \
-             the messages will be affected\nAdding partitions succeeded!\n"})),
+        (status = 200, description = "It is done; or, as lines, the job", content(
+            (Message = "application/json", example = json!({"message":
+                "Output: WARNING: If partitions are increased for a topic that has a key, the partition logic or ordering \
+                 of the messages will be affected\nAdding partitions succeeded!\n"})),
+            (Job = "application/x-ndjson", example = json!(producer_test::example())),
+        )),
         Operate,
     ),
 )]
@@ -114,10 +126,11 @@ pub(in super::super) async fn operate(
     State(app): State<App>,
     name: Result<Path<String>, PathRejection>,
     RawQuery(text): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let mut errors = Vec::new();
     let name = topic_name(name, &mut errors)?;
-    let operation = Operation::read(&text.unwrap_or_default(), &mut errors)?;
+    let operation = Operation::read(&text.unwrap_or_default(), wants_lines(&headers), &mut errors)?;
     match query::whole(name.zip(operation), errors)? {
         (name, Operation::Partitions(count)) => {
             add_partitions(&app, name, count).await.map(IntoResponse::into_response)
@@ -127,6 +140,17 @@ pub(in super::super) async fn operate(
             producer_test::run(&app, producer_test::Asked { topic, messages, stream }).await
         }
     }
+}
+
+/// Whether the client takes lines of JSON, and not JSON itself, which is what it gets when it has the choice.
+fn wants_lines(headers: &HeaderMap) -> bool {
+    let texts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let kinds: Vec<_> = texts
+        .flat_map(|text| text.split(','))
+        .map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+        .collect();
+    let takes = |names: &[&str]| kinds.iter().any(|kind| names.contains(&kind.as_str()));
+    takes(&[NDJSON]) && !takes(&["application/json", "application/*", "*/*"])
 }
 
 async fn add_partitions(app: &App, name: TopicName, count: u32) -> Result<Json<Message>, ApiError> {
