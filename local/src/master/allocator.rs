@@ -65,29 +65,30 @@ impl Master {
     /// Frameworks and roles in the order they are served: smallest share of cpus and memory first, then who was
     /// offered less often, then by name.
     fn order(&self, only: Option<&str>) -> Vec<(String, String)> {
-        let mut total = Resources::new();
-        for agent in self.agents.values() {
-            total.add_all(&agent.total.flattened());
-        }
-        let share = |held: &Resources| {
-            let part = |held: i64, of: i64| if of == 0 { 0 } else { held.saturating_mul(1_000_000) / of };
-            part(held.cpus().thousandths(), total.cpus().thousandths())
-                .max(part(held.mem().thousandths(), total.mem().thousandths()))
-        };
         let mut order: Vec<_> = self
             .frameworks
             .iter()
             .filter(|(id, framework)| framework.stream.is_some() && only.is_none_or(|only| only == *id))
             .flat_map(|(id, framework)| framework.roles().into_iter().map(move |role| (id, framework, role)))
             .filter(|(_, framework, role)| !framework.suppressed.contains(role))
-            .map(|(id, framework, role)| {
-                let held = self.held(id, &role);
-                let times = framework.offered.get(&role).copied().unwrap_or(0);
-                ((share(&held), times), id.clone(), role)
-            })
             .collect();
-        order.sort();
-        order.into_iter().map(|(_, id, role)| (id, role)).collect()
+        // What each holds takes long to add up, and one alone comes first anyway.
+        if order.len() > 1 {
+            let mut total = Resources::new();
+            for agent in self.agents.values() {
+                total.add_all(&agent.total.flattened());
+            }
+            let share = |held: &Resources| {
+                let part = |held: i64, of: i64| if of == 0 { 0 } else { held.saturating_mul(1_000_000) / of };
+                part(held.cpus().thousandths(), total.cpus().thousandths())
+                    .max(part(held.mem().thousandths(), total.mem().thousandths()))
+            };
+            order.sort_by_cached_key(|(id, framework, role)| {
+                let times = framework.offered.get(role).copied().unwrap_or(0);
+                (share(&self.held(id, role)), times, (*id).clone(), role.clone())
+            });
+        }
+        order.into_iter().map(|(id, _, role)| (id.clone(), role)).collect()
     }
 
     /// What a framework has in a role: running or offered.
