@@ -9,7 +9,7 @@ cargo build --locked --quiet --workspace --bins
 run() { # PACKAGE BINARY NAME
   cargo test --locked --quiet ${KAFKA_BENCH_PROFILE-} -p "$1" --test "$2" "$3" -- --ignored --exact --nocapture | grep -vE '^$|^running|^test result|^\.$'
 }
-(($#)) || set -- launch restart crash check metrics producer soak
+(($#)) || set -- launch restart crash check metrics producer soak admin
 for name; do
   case $name in
     launch) run executor supervise bench::bench_launch_and_end ;;
@@ -21,6 +21,7 @@ for name; do
     producer) KAFKA_BENCH_JVM="-Xmx512m -XX:+UseG1GC -XX:MaxGCPauseMillis=20" KAFKA_BENCH_PROFILE=--release \
       run kafka real producer::bench_producer ;;
     soak) KAFKA_BENCH_PROFILE=--release run executor supervise bench::bench_soak ;;
-    *) echo "bench: no benchmark $name: launch, restart, crash, check, metrics, producer, soak" >&2 && exit 1 ;;
+    admin) scripts/bench/admin.sh ;;
+    *) echo "bench: no benchmark $name: launch, restart, crash, check, metrics, producer, soak, admin" >&2 && exit 1 ;;
   esac
 done

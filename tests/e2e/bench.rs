@@ -1,5 +1,7 @@
 //! Figures of the whole, each beside its plain case in the same run: `scripts/bench.sh`.
 
+mod admin;
+
 use std::{
     collections::BTreeMap,
     fs,
