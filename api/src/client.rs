@@ -81,6 +81,8 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             // A redirect here is a login page, or a service that is not ours.
             .redirect(reqwest::redirect::Policy::none())
+            // What is followed lasts longer than a request may, but is not silent that long.
+            .read_timeout(options.deadline)
             .timeout(options.deadline);
         if is_this_machine(&base) {
             // A proxy would look for the scheduler on its own machine.

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::{Answer, BODY_LIMIT, Client, Error, error, topic::topic};
 use crate::rest::{Job, JobList};
 
-/// How long a test is followed on one connection. The scheduler ends it earlier, after five minutes.
-const FOLLOWED: Duration = Duration::from_secs(600);
+/// How long a test is followed on one connection; longer than one takes, if it is not given up because nothing comes.
+const FOLLOWED: Duration = Duration::from_secs(86_400);
 
 /// A job that is followed: a line each time something is new.
 #[derive(Debug)]
