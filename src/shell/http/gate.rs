@@ -10,7 +10,7 @@ use std::{
 };
 
 use api::rest::ErrorCode;
-use axum::http::{HeaderMap, Method, header::AUTHORIZATION};
+use axum::http::{HeaderMap, HeaderValue, Method, header::AUTHORIZATION};
 use tokio::time::Instant;
 
 use super::{ApiError, reload::Watched};
@@ -209,6 +209,26 @@ pub fn token(header: &str) -> Result<&str, &'static str> {
         _ if token.len() > TOKEN_LIMIT => Err("the token is longer than 8 KiB"),
         _ if token.bytes().any(|byte| !byte.is_ascii_graphic()) => Err("the token holds a blank"),
         _ => Ok(token),
+    }
+}
+
+/// Entry point for a fuzzer: whatever a header `Authorization` says, reading ends, and a token in it reads alike in either
+/// spelling.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(found) = token(&text) {
+        assert!(!found.is_empty() && found.len() <= TOKEN_LIMIT);
+        for again in [format!("Bearer {found}"), format!("token={found}")] {
+            assert_eq!(token(&again), Ok(found));
+        }
+    }
+    if let Ok(value) = HeaderValue::from_bytes(bytes) {
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+        let ascii = headers[AUTHORIZATION].to_str().map_err(drop);
+        assert_eq!(presented(&headers).ok().flatten(), ascii.ok().and_then(|text| token(text).ok()));
     }
 }
 

@@ -7,6 +7,8 @@ use ring::{hmac, rand::SystemRandom, signature::RSA_PKCS1_SHA256, signature::Rsa
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::config::JwtAlgorithm::{Hs256, Rs256};
 
@@ -213,4 +215,32 @@ fn wrong_keys_are_told() {
     }
     let shown = format!("{:?}", jwt::Key::read(SECRET, Hs256, "kafka").unwrap());
     assert!(!shown.contains("0123"), "{shown}");
+}
+
+proptest! {
+    #[test]
+    fn any_header(
+        scheme in prop::sample::select(vec!["", "token=", "Bearer ", " bEARER \t", "tokéen="]),
+        bytes in prop::collection::vec(any::<u8>(), 0..40),
+        text in "[!-~]{0,40}",
+    ) {
+        fuzz(&bytes);
+        fuzz(&[scheme.as_bytes(), &bytes].concat());
+        fuzz(format!("{scheme}{text}").as_bytes());
+    }
+
+    #[test]
+    fn any_tokens_file(
+        lines in prop::collection::vec(
+            ("[a-z@ ]{0,66}", "(read-only|operator|admin)", "(sha256:)?[0-9a-fA-F]{63,65}"),
+            0..15,
+        ),
+        bytes in prop::collection::vec(any::<u8>(), 0..40),
+        ends in prop::sample::select(vec!["\n", "\r\n", "\n#\n"]),
+    ) {
+        let lines: Vec<String> =
+            lines.into_iter().map(|(name, role, hash)| format!("{name} {role} {hash}{ends}")).collect();
+        tokens::fuzz(lines.concat().as_bytes());
+        tokens::fuzz(&[lines.concat().as_bytes(), &bytes].concat());
+    }
 }

@@ -109,3 +109,29 @@ fn bytes(hex: &str) -> Option<[u8; 32]> {
     }
     Some(bytes)
 }
+
+/// Entry point for a fuzzer: whatever stands in a tokens file, reading ends, lets nobody in without a token, and shows none.
+///
+/// # Panics
+/// When that does not hold.
+pub fn fuzz(bytes: &[u8]) {
+    /// No word of a message is as long; a token is longer.
+    const WORD: usize = 24;
+    let text = String::from_utf8_lossy(bytes);
+    match Tokens::parse(&text) {
+        Ok(tokens) => {
+            assert!((1..=TOKENS).contains(&tokens.len()));
+            assert!(tokens.find("").is_none() && tokens.find("\n").is_none());
+            let line = |Token { name, role, hash }: &Token| {
+                let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("{name} {} {SCHEME}{hex}\n", role.as_str())
+            };
+            let written: String = tokens.0.iter().map(line).collect();
+            assert_eq!(Tokens::parse(&written), Ok(tokens));
+        }
+        Err(mistakes) => {
+            let shown = text.split_whitespace().find(|word| word.len() >= WORD && mistakes.contains(word));
+            assert_eq!(shown, None, "{mistakes}");
+        }
+    }
+}

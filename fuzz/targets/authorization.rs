@@ -1,0 +1,4 @@
+//! A header `Authorization`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| scheduler::shell::http::gate::fuzz(bytes));
