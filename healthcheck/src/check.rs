@@ -136,6 +136,9 @@ pub async fn answers(target: &Target, topic: Option<&TopicName>, limit: Duration
     // Each request has a limit of its own too, and may be the first to notice.
     let kafka = |error| match error {
         client::Error::Timeout { .. } => silent(),
+        client::Error::Uninformed { address } => {
+            Failure::NotListed { broker: target.broker, address, known: Vec::new() }
+        }
         other => Failure::Kafka(other),
     };
     let ask = async {

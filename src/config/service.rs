@@ -70,8 +70,9 @@ pub struct Brokers {
     pub disk_type: DiskType,
     /// Port of all; 0 is a random one each (S-062). Takes effect only with [`Placement::Node`] (D8).
     pub port: u16,
-    /// What all speak there.
-    #[serde(default)]
+    /// What all speak there. Not written where it is plain, so that a configuration from before there was a choice keeps its
+    /// id, and an upgrade restarts nobody.
+    #[serde(default, skip_serializing_if = "Protocol::is_plaintext")]
     pub protocol: Protocol,
     /// Which agents may hold which brokers (S-063).
     pub placement: Placement,
@@ -276,7 +277,7 @@ impl Service {
                 .map(|key| (key.to_owned(), replicas.clone()))
                 .into();
         // Brokers have one listener, so it is theirs too; Kafka looks for PLAINTEXT else.
-        if self.brokers.protocol != Protocol::Plaintext {
+        if !self.brokers.protocol.is_plaintext() {
             let protocol = self.brokers.protocol.as_str().to_owned();
             defaults.insert("security.inter.broker.protocol".to_owned(), protocol);
         }

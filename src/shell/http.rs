@@ -108,9 +108,11 @@ impl App {
     /// What the scheduler answers, once what it decided is stored.
     async fn command(&self, command: Command) -> Result<Reply, ApiError> {
         let (answer, answered) = oneshot::channel();
-        let stopping = || ApiError::new(ErrorCode::InternalError, "the scheduler is stopping");
-        self.commands.send(Input::Command(command, answer)).await.map_err(|_| stopping())?;
-        answered.await.map_err(|_| stopping())
+        let stopping = |code| ApiError::new(code, "the scheduler is stopping");
+        let sent = self.commands.send(Input::Command(command, answer)).await;
+        sent.map_err(|_| stopping(ErrorCode::InternalError))?;
+        // It may have been stored, and the next scheduler carries out what is.
+        answered.await.map_err(|_| stopping(ErrorCode::OutcomeUnknown))
     }
 
     /// Whom an administrator's question goes to, once there are brokers to ask.

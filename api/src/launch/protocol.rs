@@ -31,6 +31,11 @@ impl Protocol {
         }
     }
 
+    /// Whether it is open to everybody.
+    pub fn is_plaintext(&self) -> bool {
+        *self == Self::Plaintext
+    }
+
     /// Whether it is encrypted.
     pub fn tls(self) -> bool {
         matches!(self, Self::Ssl | Self::SaslSsl)

@@ -140,6 +140,12 @@ pub enum Error {
         /// Kafka's error.
         source: KafkaError,
     },
+    /// The broker has not heard from its controller since it started, and knows no broker, not even itself.
+    #[error("{address} knows nothing of its cluster yet")]
+    Uninformed {
+        /// Who.
+        address: String,
+    },
     /// An earlier request on this connection was cut off.
     #[error("the connection to {address} is gone: an earlier request on it was cut off")]
     Gone {
@@ -157,7 +163,7 @@ impl Error {
     /// Whether the same may go well in a moment, with this broker or another.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::Gone { .. } => true,
+            Self::Connect { .. } | Self::Gone { .. } | Self::Uninformed { .. } => true,
             Self::Refused { source, .. } => source.retriable,
             _ => self.is_uncertain(),
         }

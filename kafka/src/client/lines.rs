@@ -26,7 +26,7 @@ impl Connection {
     /// No answer of use.
     pub async fn lines(&mut self) -> Result<(Vec<Line>, BTreeSet<u32>), Error> {
         let request = MetadataRequest::default().with_topics(None).with_allow_auto_topic_creation(false);
-        let response = self.call(|_| request).await?;
+        let response = self.informed(request).await?;
         let versions = self.versions.get(&(ApiKey::Produce as i16));
         let prints_elr = versions.is_some_and(|(_, last)| *last >= PRODUCE_OF_3_8);
         let mut lines = Vec::new();

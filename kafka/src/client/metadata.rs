@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kafka_protocol::{
     ResponseError,
     messages::{
-        MetadataRequest, metadata_request::MetadataRequestTopic, metadata_response::MetadataResponseTopic,
+        MetadataRequest, MetadataResponse, metadata_request::MetadataRequestTopic,
+        metadata_response::MetadataResponseTopic,
     },
 };
 
@@ -76,7 +77,7 @@ impl Connection {
         let request = MetadataRequest::default()
             .with_topics(Some(vec![asked(topic)]))
             .with_allow_auto_topic_creation(false);
-        let response = self.call(|_| request).await?;
+        let response = self.informed(request).await?;
         let Some(found) = response.topics.first() else { return Ok(None) };
         match KafkaError::from_code(found.error_code, None) {
             Some(error) if error.is(ResponseError::UnknownTopicOrPartition) => return Ok(None),
@@ -100,16 +101,13 @@ impl Connection {
     /// # Errors
     /// No answer of use; a topic's own error is in its [`TopicMetadata`].
     pub async fn metadata(&mut self, topics: Topics<'_>) -> Result<Metadata, Error> {
-        let response = self
-            .call(|_| {
-                let topics = match topics {
-                    Topics::None => Some(vec![]),
-                    Topics::All => None,
-                    Topics::Named(names) => Some(names.iter().map(asked).collect()),
-                };
-                MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(false)
-            })
-            .await?;
+        let topics = match topics {
+            Topics::None => Some(vec![]),
+            Topics::All => None,
+            Topics::Named(names) => Some(names.iter().map(asked).collect()),
+        };
+        let request = MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(false);
+        let response = self.informed(request).await?;
         let brokers = response.brokers.iter().filter_map(|broker| {
             let port = u16::try_from(broker.port).ok()?;
             Some((id(broker.node_id.0)?, address(&broker.host, port)))
@@ -124,6 +122,16 @@ impl Connection {
             brokers: brokers.collect(),
             topics: topics.collect(),
         })
+    }
+
+    /// What a broker says that has heard from its controller. Before that it names no broker and no topic, which must not be
+    /// taken for a cluster that has none.
+    pub(super) async fn informed(&mut self, request: MetadataRequest) -> Result<MetadataResponse, Error> {
+        let response = self.call(|_| request).await?;
+        if response.brokers.is_empty() {
+            return Err(Error::Uninformed { address: self.address().to_owned() });
+        }
+        Ok(response)
     }
 }
 

@@ -64,6 +64,39 @@ async fn an_old_broker_is_asked_again() {
     assert!(min_isr["t"].as_ref().unwrap_err().contains("no version"), "{min_isr:?}");
 }
 
+/// A broker that has just started answers before it has heard from the controller: that is no cluster without topics.
+#[tokio::test]
+async fn a_broker_that_knows_nothing_yet() {
+    let (ended, wait) = tokio::sync::oneshot::channel::<()>();
+    let connection = connect_to(|mut socket| async move {
+        let (_, correlation) = request(&mut socket).await;
+        answer(&mut socket, correlation, &[0, 35, 0, 0, 0, 0]).await;
+        let (_, correlation) = request(&mut socket).await;
+        answer(&mut socket, correlation, &[0, 0, 0, 0, 0, 1, 0, 3, 0, 0, 0, 5]).await;
+        tokio::spawn(async move {
+            for _ in 0..3 {
+                let (version, correlation) = request(&mut socket).await;
+                assert_eq!(version, 5);
+                // No throttling, no brokers, no cluster id, no controller, no topics.
+                let nothing = [&[0; 8][..], &[0xff; 6], &[0; 4]].concat();
+                answer(&mut socket, correlation, &nothing).await;
+            }
+            _ = ended.send(());
+        });
+    });
+    let mut connection = connection.await.unwrap();
+    let topic = "t".parse().unwrap();
+    let errors = [
+        connection.metadata(Topics::All).await.unwrap_err(),
+        connection.led(&topic).await.unwrap_err(),
+        connection.lines().await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, Error::Uninformed { .. }) && error.is_passing(), "{error}");
+    }
+    wait.await.unwrap();
+}
+
 #[tokio::test]
 async fn no_broker_at_all() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
@@ -139,8 +172,9 @@ async fn a_request_is_sent_to_its_last_byte() {
     };
     let serve = async {
         let (version, correlation) = request(&mut theirs).await;
-        // No brokers, no cluster id, controller 7, no topics.
-        answer(&mut theirs, correlation, &[0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 0, 0, 0, 7, 0, 0, 0, 0]).await;
+        // Broker 7 at h:9092 without a rack, no cluster id, controller 7, no topics.
+        let said = b"\0\0\0\0\0\0\0\x01\0\0\0\x07\0\x01h\0\0\x23\x84\xff\xff\xff\xff\0\0\0\x07\0\0\0\0";
+        answer(&mut theirs, correlation, said).await;
         version
     };
     let both = async { tokio::join!(connection.metadata(Topics::None), serve) };

@@ -10,8 +10,9 @@ use crate::{client::Topics, frame};
 
 /// ApiVersions 3, compact: one api key (Metadata 0 to 4), throttle 0, no tags.
 const VERSIONS: &[u8] = &[0, 0, 2, 0, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0];
-/// Metadata 4 of no brokers, no cluster id, controller -1, no topics.
-const METADATA: &[u8] = &[0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0];
+/// Metadata 4 of broker 7 at `h:9092` without a rack, no cluster id, controller -1, no topics.
+const METADATA: &[u8] =
+    b"\0\0\0\0\0\0\0\x01\0\0\0\x07\0\x01h\0\0\x23\x84\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0";
 
 /// Answers the next `answers` on this connection.
 async fn serve(socket: &mut TcpStream, answers: &[&[u8]]) {

@@ -30,7 +30,7 @@ impl Slots {
         &self,
         question: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, ApiError> {
-        ask(&self.reads, "reads", question).await
+        ask(&self.reads, ("reads", ErrorCode::InternalError), question).await
     }
 
     /// Awaits what changes something.
@@ -38,15 +38,16 @@ impl Slots {
         &self,
         question: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, ApiError> {
-        ask(&self.changes, "changes", question).await
+        // Kafka may have carried out what it was asked for.
+        ask(&self.changes, ("changes", ErrorCode::OutcomeUnknown), question).await
     }
 }
 
 /// Awaits `question` in a task of its own, which goes on when the client hangs up: what was begun is finished, and its
-/// slot is taken until then.
+/// slot is taken until then. Only the scheduler's own end cuts it off, which is answered with that code.
 async fn ask<T: Send + 'static>(
     slots: &Arc<Semaphore>,
-    kind: &str,
+    (kind, cut_off): (&str, ErrorCode),
     question: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, ApiError> {
     let slot = Arc::clone(slots).try_acquire_owned().map_err(|_| {
@@ -63,7 +64,7 @@ async fn ask<T: Send + 'static>(
         Err(error) => match error.try_into_panic() {
             // It is `guard` that answers panics.
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(ApiError::new(ErrorCode::InternalError, "the scheduler is stopping")),
+            Err(_) => Err(ApiError::new(cut_off, "the scheduler is stopping")),
         },
     }
 }

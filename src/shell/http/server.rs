@@ -50,6 +50,8 @@ use super::{
 const CONNECTIONS: usize = 256;
 /// How long a request's head may take to arrive.
 const HEAD: Duration = Duration::from_secs(15);
+/// Longest head, and whatever else of a request is held unread, in bytes: before anybody is let in.
+const HEAD_SIZE: usize = 64 << 10;
 /// After this a connection ends with the answer it is giving.
 const LIFE: Duration = Duration::from_secs(300);
 /// Pause after a failed accept, which is most often a lack of file descriptors and would fail again at once.
@@ -192,6 +194,7 @@ async fn serve_connection(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_SIZE)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {

@@ -97,6 +97,7 @@ pub(in super::super) fn of_call(error: &client::Error) -> ErrorCode {
         | client::Error::Timeout { .. }
         | client::Error::Io { .. }
         | client::Error::Closed { .. }
+        | client::Error::Uninformed { .. }
         | client::Error::Gone { .. } => ErrorCode::KafkaUnavailable,
         client::Error::Refused { source, .. } if source.retriable => ErrorCode::KafkaUnavailable,
         client::Error::Version { .. } => ErrorCode::NotSupported,
