@@ -276,6 +276,8 @@ fn lost(error: &zookeeper_client::Error) -> bool {
             | E::NoHosts
             | E::Timeout
             | E::Throttled
+            // What the client says of a server that fell silent; ZooKeeper's own refusals have variants of their own.
+            | E::Custom(_)
     )
 }
 
@@ -303,3 +305,6 @@ fn read(broker: u32, data: &[u8], stat: Stat) -> Result<Registration, Error> {
 fn malformed(path: &str, source: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Malformed { path: path.to_owned(), source: Box::new(source) }
 }
+
+#[cfg(test)]
+mod tests;

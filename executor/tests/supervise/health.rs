@@ -199,7 +199,13 @@ async fn zookeeper_s_absence_is_waited_for_and_a_broker_that_hangs_is_not() {
         assert_eq!(body["state"], "running");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(said(), before, "ZooKeeper's absence is held against the broker");
+    assert_eq!(
+        said(),
+        before,
+        "ZooKeeper's absence is held against the broker: {:#?}\n{}",
+        agent.updates(),
+        executor.read("stderr")
+    );
     ensemble.signal(Signal::SIGCONT);
     shown(&contract, "health", |body| body["healthy"] == true).await;
 
