@@ -46,10 +46,14 @@ probe() {
   python3 "$kit/probe.py" run "$@" --master "$(url master)" --agent "$(url agent)" \
     --ctl "$program ctl --work-dir $work/mesos" --check "$kit/golden" | tee "$work/said"
 }
-# In executor_crash the kit's executor may be killed before it has noted the answer to its own update, though the
-# update itself has come through (1 of 20 runs on a busy machine, none of 20 on a quiet one): that scenario alone is
-# run once more, and must pass then.
+# These scenarios depend on who is faster, and have nothing to do with what they show. In executor_crash the kit's executor
+# may be killed before it has noted the answer to its own update (1 of 20 runs on a busy machine, none of 20 on a quiet
+# one). In those of volumes an offer may be made between a task's end and its executor's, as by Mesos too, and then lacks
+# the executor's 0.1 cpus for the next launch (1 of 3 runs beside a compiler, none of 8 alone). They are run once more.
+readonly RACES='executor_crash|volume_mount_disk|volume_root_disk|volume_of_executor'
 probe "$@" || {
-  [ "$(grep -o '^FAIL [a-z_]*' "$work/said")" = "FAIL executor_crash" ] || exit 1
-  probe executor_crash
+  mapfile -t lost < <(sed -nE 's/^FAIL ([a-z0-9_]+).*/\1/p' "$work/said")
+  ((${#lost[@]})) || exit 1
+  for name in "${lost[@]}"; do [[ $name =~ ^($RACES)$ ]] || exit 1; done
+  probe "${lost[@]}"
 }
