@@ -67,34 +67,36 @@ async fn an_old_broker_is_asked_again() {
 /// A broker that has just started answers before it has heard from the controller: that is no cluster without topics.
 #[tokio::test]
 async fn a_broker_that_knows_nothing_yet() {
-    let (ended, wait) = tokio::sync::oneshot::channel::<()>();
+    let (hand, handed) = tokio::sync::oneshot::channel();
     let connection = connect_to(|mut socket| async move {
         let (_, correlation) = request(&mut socket).await;
         answer(&mut socket, correlation, &[0, 35, 0, 0, 0, 0]).await;
         let (_, correlation) = request(&mut socket).await;
         answer(&mut socket, correlation, &[0, 0, 0, 0, 0, 1, 0, 3, 0, 0, 0, 5]).await;
-        tokio::spawn(async move {
-            for _ in 0..3 {
-                let (version, correlation) = request(&mut socket).await;
-                assert_eq!(version, 5);
-                // No throttling, no brokers, no cluster id, no controller, no topics.
-                let nothing = [&[0; 8][..], &[0xff; 6], &[0; 4]].concat();
-                answer(&mut socket, correlation, &nothing).await;
-            }
-            _ = ended.send(());
-        });
+        hand.send(socket).unwrap();
     });
     let mut connection = connection.await.unwrap();
+    let mut socket = handed.await.unwrap();
+    let serve = async {
+        for _ in 0..3 {
+            let (version, correlation) = request(&mut socket).await;
+            assert_eq!(version, 5);
+            // No throttling, no brokers, no cluster id, no controller, no topics.
+            let nothing = [&[0; 8][..], &[0xff; 6], &[0; 4]].concat();
+            answer(&mut socket, correlation, &nothing).await;
+        }
+    };
     let topic = "t".parse().unwrap();
-    let errors = [
-        connection.metadata(Topics::All).await.unwrap_err(),
-        connection.led(&topic).await.unwrap_err(),
-        connection.lines().await.unwrap_err(),
-    ];
-    for error in errors {
+    let questions = async {
+        [
+            connection.metadata(Topics::All).await.unwrap_err(),
+            connection.led(&topic).await.unwrap_err(),
+            connection.lines().await.unwrap_err(),
+        ]
+    };
+    for error in tokio::join!(questions, serve).0 {
         assert!(matches!(error, Error::Uninformed { .. }) && error.is_passing(), "{error}");
     }
-    wait.await.unwrap();
 }
 
 #[tokio::test]
