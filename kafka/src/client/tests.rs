@@ -64,7 +64,8 @@ async fn an_old_broker_is_asked_again() {
     assert!(min_isr["t"].as_ref().unwrap_err().contains("no version"), "{min_isr:?}");
 }
 
-/// A broker that has just started answers before it has heard from the controller: that is no cluster without topics.
+/// S-105, S-110, S-111: a broker that has just started answers before it has heard from the controller, which is no cluster
+/// without topics.
 #[tokio::test]
 async fn a_broker_that_knows_nothing_yet() {
     let (hand, handed) = tokio::sync::oneshot::channel();
