@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    iter,
     time::{Duration, Instant},
 };
 
@@ -13,6 +14,7 @@ use tokio::sync::Mutex;
 use zookeeper_client::{Client, SessionState, Stat};
 
 pub use self::error::{Error, InvalidConnect};
+use self::nodes::{Node, Reader};
 use crate::{
     partition::{self, TopicState},
     registration::{self, Owner, Registration},
@@ -20,11 +22,15 @@ use crate::{
 
 mod connect;
 mod error;
+mod nodes;
 
 /// The active controller's node.
 pub const CONTROLLER: &str = "/controller";
 const IDS: &str = "/brokers/ids";
 const TOPICS: &str = "/brokers/topics";
+/// Partitions whose states are read with their topic, before it is known how many there are: that spares most topics a
+/// round trip.
+const FIRST: u32 = 16;
 
 /// Longest a question takes unless [`ZooKeeper::limit`] says otherwise.
 pub const LIMIT: Duration = Duration::from_secs(5);
@@ -36,6 +42,7 @@ pub struct ZooKeeper {
     session_timeout: Duration,
     limit: Duration,
     client: Mutex<Option<Client>>,
+    reader: Reader,
 }
 
 /// Who the controller is.
@@ -71,7 +78,8 @@ impl ZooKeeper {
     /// Where `connect` is not of that form; all that is wrong with it.
     pub fn new(connect: &str, session_timeout: Duration) -> Result<Self, InvalidConnect> {
         connect::check(connect)?;
-        Ok(Self { connect: connect.to_owned(), session_timeout, limit: LIMIT, client: Mutex::new(None) })
+        let (connect, client) = (connect.to_owned(), Mutex::new(None));
+        Ok(Self { connect, session_timeout, limit: LIMIT, client, reader: Reader::default() })
     }
 
     /// The same with another limit for each question.
@@ -90,23 +98,15 @@ impl ZooKeeper {
     /// # Errors
     /// No answer of use, or a registration that can't be read.
     pub async fn registrations(&self) -> Result<BTreeMap<u32, Registration>, Error> {
-        self.within("list registrations", |client: Client| async move {
-            let children = absent_is_empty(client.list_children(IDS).await)?;
-            let ids: Vec<u32> = children.iter().filter_map(|child| child.parse().ok()).collect();
-            // Requests leave when they are made, so all are under way before the first is waited for.
-            let asked: Vec<_> = ids.iter().map(|id| client.get_data(&registration_path(*id))).collect();
-            let mut found = BTreeMap::new();
-            for (id, node) in ids.into_iter().zip(asked) {
-                if let Some((data, stat)) = absent_is_none(node.await)? {
-                    found.insert(id, (data, stat));
-                }
-            }
-            Ok(found)
-        })
-        .await?
-        .into_iter()
-        .map(|(id, (data, stat))| Ok((id, read(id, &data, stat)?)))
-        .collect()
+        let children = self.children("list registrations", IDS).await?;
+        let ids: Vec<u32> = children.iter().filter_map(|child| child.parse().ok()).collect();
+        let paths: Vec<_> = ids.iter().copied().map(registration_path).collect();
+        let nodes = self.nodes("read registrations", &paths).await?;
+        let found = ids.into_iter().zip(nodes).filter_map(|(id, node)| {
+            let (data, stat) = node?;
+            Some(read(id, &data, stat).map(|registration| (id, registration)))
+        });
+        found.collect()
     }
 
     /// One broker's registration, `None` where it has none.
@@ -139,8 +139,7 @@ impl ZooKeeper {
     /// # Errors
     /// No answer of use.
     pub async fn topics(&self) -> Result<Vec<String>, Error> {
-        let list = |client: Client| async move { absent_is_empty(client.list_children(TOPICS).await) };
-        let mut topics = self.within("list topics", list).await?;
+        let mut topics = self.children("list topics", TOPICS).await?;
         topics.sort_unstable();
         Ok(topics)
     }
@@ -160,28 +159,21 @@ impl ZooKeeper {
     /// No answer of use, or a node that can't be read.
     pub async fn topic(&self, topic: &str) -> Result<Option<TopicState>, Error> {
         let path = format!("{TOPICS}/{topic}");
-        let Some((data, _)) = self.node("read a topic", &path).await? else { return Ok(None) };
+        let state_path = |number: u32| format!("{path}/partitions/{number}/state");
+        let paths: Vec<_> = iter::once(path.clone()).chain((0..FIRST).map(state_path)).collect();
+        let mut nodes = self.nodes("read a topic", &paths).await?.into_iter();
+        let Some((data, _)) = nodes.next().flatten() else { return Ok(None) };
         let assignment = partition::parse_assignment(&data).map_err(|error| malformed(&path, error))?;
-        let state_path = |number: &u32| format!("{path}/partitions/{number}/state");
-        let (partitions, node_path) = (&assignment, &state_path);
-        let nodes = self
-            .within("read a topic's partitions", |client: Client| async move {
-                let asked: Vec<_> =
-                    partitions.keys().map(|number| (*number, client.get_data(&node_path(number)))).collect();
-                let mut found = Vec::new();
-                for (number, node) in asked {
-                    if let Some((data, _)) = absent_is_none(node.await)? {
-                        found.push((number, data));
-                    }
-                }
-                Ok(found)
-            })
-            .await?;
-        let mut states = BTreeMap::new();
-        for (number, data) in nodes {
-            let state = partition::parse_state(&data);
-            states.insert(number, state.map_err(|error| malformed(&state_path(&number), error))?);
-        }
+        let mut states: BTreeMap<u32, _> = (0..).zip(nodes).collect();
+        let others: Vec<u32> = assignment.keys().copied().filter(|number| *number >= FIRST).collect();
+        let paths: Vec<_> = others.iter().copied().map(state_path).collect();
+        states.extend(others.into_iter().zip(self.nodes("read a topic's partitions", &paths).await?));
+        let read = states.into_iter().filter_map(|(number, node)| {
+            let (data, _) = node.filter(|_| assignment.contains_key(&number))?;
+            let state = partition::parse_state(&data).map_err(|error| malformed(&state_path(number), error));
+            Some(state.map(|state| (number, state)))
+        });
+        let states = read.collect::<Result<_, _>>()?;
         Ok(Some(TopicState { assignment, states }))
     }
 
@@ -214,7 +206,18 @@ impl ZooKeeper {
         .await
     }
 
-    async fn node(&self, doing: &'static str, path: &str) -> Result<Option<(Vec<u8>, Stat)>, Error> {
+    /// None where there is no such node.
+    async fn children(&self, doing: &'static str, path: &str) -> Result<Vec<String>, Error> {
+        let list = |client: Client| async move { absent_is_none(client.list_children(path).await) };
+        Ok(self.within(doing, list).await?.unwrap_or_default())
+    }
+
+    /// The nodes at `paths`, in their order.
+    async fn nodes(&self, doing: &'static str, paths: &[String]) -> Result<Vec<Node>, Error> {
+        self.within(doing, |client: Client| async move { self.reader.read(&client, paths).await }).await
+    }
+
+    async fn node(&self, doing: &'static str, path: &str) -> Result<Node, Error> {
         self.within(doing, |client: Client| async move { absent_is_none(client.get_data(path).await) }).await
     }
 
@@ -289,12 +292,6 @@ fn absent_is_none<T>(
         Err(zookeeper_client::Error::NoNode) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn absent_is_empty(
-    result: Result<Vec<String>, zookeeper_client::Error>,
-) -> Result<Vec<String>, zookeeper_client::Error> {
-    Ok(absent_is_none(result)?.unwrap_or_default())
 }
 
 fn read(broker: u32, data: &[u8], stat: Stat) -> Result<Registration, Error> {

@@ -56,6 +56,9 @@ pub(crate) async fn a_topics_life(servers: &mut RealCluster) {
     }
 
     golden::all_up(servers, &cluster, "orders").await;
+    if servers.zookeeper.is_some() {
+        many_partitions_have_their_states(servers, &cluster).await;
+    }
 
     for report in [Report::UnderReplicated, Report::Unavailable] {
         until("nothing to report", async || cluster.report(report).await.unwrap().is_empty().then_some(()))
@@ -82,4 +85,25 @@ pub(crate) async fn a_topics_life(servers: &mut RealCluster) {
         (!metadata.topics["orders"].exists()).then_some(())
     })
     .await;
+}
+
+/// S-103: more than are read together with their topic, by one request or, before ZooKeeper 3.6, by one each.
+async fn many_partitions_have_their_states(servers: &RealCluster, cluster: &Cluster) {
+    let name: TopicName = "wide".parse().unwrap();
+    cluster.create_topic(&NewTopic { partitions: Some(18), ..NewTopic::new(name.clone()) }).await.unwrap();
+    let zookeeper = servers.in_zookeeper();
+    until("the brokers and ZooKeeper to agree", async || {
+        let topic = zookeeper.topic("wide").await.unwrap().unwrap();
+        assert_eq!(topic.assignment.len(), 18);
+        let known = cluster.metadata_of(&name).await.ok()?;
+        let brokers = known.topics["wide"].partitions.iter();
+        let brokers: Vec<_> = brokers.map(|(number, one)| (*number, one.leader, one.isr.clone())).collect();
+        let states = topic.states.into_iter().map(|(number, one)| {
+            let isr = one.isr.iter().map(|id| u32::try_from(*id).unwrap()).collect();
+            (number, u32::try_from(one.leader).ok(), isr)
+        });
+        (states.collect::<Vec<_>>() == brokers).then_some(())
+    })
+    .await;
+    cluster.delete_topic(&name).await.unwrap();
 }

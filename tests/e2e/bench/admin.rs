@@ -15,8 +15,11 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
 };
 
-use super::{Addresses, BROKERS, PATIENCE, create, ours, settled};
-use crate::cluster::{Cluster, FREE};
+use super::{Addresses, BROKERS, PATIENCE, asked, ours};
+use crate::{
+    cluster::{Cluster, FREE},
+    eventually::eventually,
+};
 
 /// Questions asked of each; changes are fewer, and a script is a JVM each time.
 const QUESTIONS: usize = 300;
@@ -26,7 +29,7 @@ const SCRIPTS: usize = 3;
 const MANY: usize = 10_000;
 const AT_ONCE: usize = 250;
 const PARTITIONS: i32 = 10;
-const TOPIC: &str = super::TOPIC;
+const TOPIC: &str = "described";
 
 /// How long each of one kind took.
 struct Took(Vec<Duration>);
@@ -161,6 +164,17 @@ impl World {
     }
 }
 
+/// Waits until each broker knows so many topics: they learn of them one after the other.
+async fn known(addresses: &Addresses, count: usize) {
+    for address in addresses.values() {
+        eventually("all topics known", PATIENCE, async || {
+            let topics = asked(address).await.ok_or("no answer")?.topics;
+            (topics.len() >= count).then_some(()).ok_or("not all yet")
+        })
+        .await;
+    }
+}
+
 fn right<T, E: Debug>(result: Result<T, E>) -> T {
     result.unwrap_or_else(|error| panic!("librdkafka: {error:?}"))
 }
@@ -175,8 +189,6 @@ async fn bench_admin() {
     cluster.up(&[&FREE[..], &["--heap", "1024"]].concat());
     cluster.complete().await;
     let addresses: Addresses = ours(&cluster).await;
-    create(&addresses).await;
-    settled(&addresses).await;
     let servers = addresses.values().cloned().collect::<Vec<_>>().join(",");
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &servers);
@@ -187,6 +199,9 @@ async fn bench_admin() {
         consumer: right(config.create()),
         admin: right(config.create()),
     };
+
+    world.create(&[TOPIC.to_owned()], PARTITIONS, 3).await;
+    known(&addresses, 1).await;
 
     println!("--- administration of {BROKERS} brokers: REST, a resident librdkafka client, a JVM per call");
     let [list, describe, offsets] = world.reads("", 1).await;
@@ -219,5 +234,6 @@ async fn bench_admin() {
     for names in names.chunks(AT_ONCE) {
         world.create(names, 1, 1).await;
     }
+    known(&addresses, MANY).await;
     world.reads(" of 10 000", MANY).await;
 }
