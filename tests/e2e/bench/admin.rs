@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use local::laptop::distribution;
+use local::laptop::{distribution, home::Part};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -28,6 +28,7 @@ const SCRIPTS: usize = 3;
 /// Topics of the second part, and how many a request creates.
 const MANY: usize = 10_000;
 const AT_ONCE: usize = 250;
+const RECORDS: u64 = 300_000;
 const PARTITIONS: i32 = 10;
 const TOPIC: &str = "described";
 
@@ -111,6 +112,12 @@ impl World {
         assert!(status.is_success(), "POST {path}: {status} {}", answer.text().await.unwrap());
     }
 
+    async fn put(&self, path: &str) -> String {
+        let answer = self.http.put(format!("{}{path}", self.url)).send().await.unwrap();
+        let message: api::rest::Message = answer.json().await.unwrap();
+        message.message
+    }
+
     fn known(&self, topic: Option<&str>) -> usize {
         right(self.consumer.fetch_metadata(topic, PATIENCE)).topics().len()
     }
@@ -175,6 +182,14 @@ async fn known(addresses: &Addresses, count: usize) {
     }
 }
 
+/// The most the scheduler had at any moment.
+fn memory(cluster: &Cluster) -> String {
+    let status = format!("/proc/{}/status", cluster.part(Part::Scheduler).pid);
+    let status = std::fs::read_to_string(status).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.trim_start_matches("VmHWM:").trim().to_owned()
+}
+
 fn right<T, E: Debug>(result: Result<T, E>) -> T {
     result.unwrap_or_else(|error| panic!("librdkafka: {error:?}"))
 }
@@ -229,6 +244,11 @@ async fn bench_admin() {
         arguments(&["--create", "--topic", &name, "--partitions", "10", "--replication-factor", "3"])
     });
 
+    let before = memory(&cluster);
+    let test = format!("/v1/topics/{TOPIC}?operation=producer-test&messages={RECORDS}");
+    print!("producer test of {RECORDS} records by REST: {}", world.put(&test).await);
+    println!("the scheduler's memory: {before} before it, {} after it", memory(&cluster));
+
     println!("--- the same questions with {MANY} topics of one partition");
     let names: Vec<String> = (0..MANY).map(|number| format!("many-{number:05}")).collect();
     for names in names.chunks(AT_ONCE) {
@@ -236,4 +256,5 @@ async fn bench_admin() {
     }
     known(&addresses, MANY).await;
     world.reads(" of 10 000", MANY).await;
+    println!("the scheduler's memory: {}", memory(&cluster));
 }
