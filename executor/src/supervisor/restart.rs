@@ -40,10 +40,10 @@ pub(super) fn asked(
         return state;
     }
     if contract.generation < newest.0 {
+        // Late on its way, it is nobody's wish any more; of a scheduler with an older state, it must not wait in vain.
         let (old, new) = (contract.generation, newest.0);
-        out.push(Effect::Note(format!(
-            "a restart of {id} to generation {old}, which {new} follows: ignored"
-        )));
+        let reason = format!("generation {old} is over, since {new} was asked for after it");
+        out.push(refuse(task, &contract, reason));
         return state;
     }
     let running = state.going_on().map(|task| task.contract.clone());

@@ -91,7 +91,7 @@ fn a_restart_to_what_runs_or_is_about_to_changes_nothing() {
     script.check([Event::Ready(Ok(())), restart(3), restart(2)], expect![[r#"
         Running: broker 1 is registered and answers config_id=00000000-0000-0000-0000-000000000003 generation=3
         Running: broker 1 runs this already config_id=00000000-0000-0000-0000-000000000003 generation=3
-        Note("a restart of broker-1__11111111-2222-4333-8444-555555555555 to generation 2, which 3 follows: ignored")
+        Refuse broker-1__11111111-2222-4333-8444-555555555555 00000000-0000-0000-0000-000000000002 2: generation 2 is over, since 3 was asked for after it
         -> running
     "#]]);
 }
@@ -146,7 +146,7 @@ fn a_newer_restart_wins() {
         Note("restart of broker-1__11111111-2222-4333-8444-555555555555 to configuration 00000000-0000-0000-0000-000000000003, generation 3")
         Prepare 3
         Note("restart of broker-1__11111111-2222-4333-8444-555555555555 to configuration 00000000-0000-0000-0000-000000000004, generation 4")
-        Note("a restart of broker-1__11111111-2222-4333-8444-555555555555 to generation 3, which 4 follows: ignored")
+        Refuse broker-1__11111111-2222-4333-8444-555555555555 00000000-0000-0000-0000-000000000003 3: generation 3 is over, since 4 was asked for after it
         Rest
         Starting: restarting in place, to configuration 00000000-0000-0000-0000-000000000003, generation 3: the JVM is being stopped
         Signal(Term)
