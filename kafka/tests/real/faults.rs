@@ -16,7 +16,8 @@ use kafka::{
     topic::TopicName,
 };
 use kafka_protocol::messages::{
-    ApiKey, CreateTopicsRequest, CreateTopicsResponse, create_topics_request::CreatableTopic,
+    ApiKey, BrokerId, CreateTopicsRequest, CreateTopicsResponse,
+    create_topics_request::{CreatableReplicaAssignment, CreatableTopic},
 };
 use tokio::{sync::Notify, time::timeout};
 
@@ -39,17 +40,25 @@ enum Fault {
     Moved,
     /// SIGSTOP to ZooKeeper, and SIGCONT when the client has said something.
     NoZooKeeper,
+    /// A broker is dead all the while, and all others know.
+    Dead,
 }
 
-/// A fault, when it strikes, what becomes of the request or the answer, and whether questions go through it too.
-const COLUMNS: [(Fault, When, Fate, bool); 6] = [
-    (Fault::Hangs, When::Before, Fate::Deliver, true),
-    (Fault::Killed, When::After, Fate::Lose, true),
-    (Fault::Moved, When::Before, Fate::Deliver, true),
-    (Fault::Moved, When::After, Fate::Lose, false),
-    (Fault::NoZooKeeper, When::Before, Fate::Deliver, true),
-    (Fault::NoZooKeeper, When::After, Fate::Lose, false),
+/// A fault, when it strikes, what becomes of the request or the answer, and who goes through it.
+type Column = (Fault, When, Fate, fn(&Ask) -> bool);
+
+const COLUMNS: [Column; 7] = [
+    (Fault::Hangs, When::Before, Fate::Deliver, |_| true),
+    (Fault::Killed, When::After, Fate::Lose, |_| true),
+    (Fault::Moved, When::Before, Fate::Deliver, |_| true),
+    (Fault::Moved, When::After, Fate::Lose, |ask| ask.change),
+    (Fault::NoZooKeeper, When::Before, Fate::Deliver, |_| true),
+    (Fault::NoZooKeeper, When::After, Fate::Lose, |ask| ask.change),
+    (Fault::Dead, When::Before, Fate::Deliver, |ask| ask.reports),
 ];
+
+/// Who is dead in [`Fault::Dead`].
+const DEAD: u32 = 1;
 
 /// How long a fault lasts that the client does not end with its answer: it may as well wait for better times.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -100,8 +109,9 @@ pub(crate) async fn an_answer_is_right_or_says_that_it_does_not_know(real: &mut 
     let cluster = ask::cluster(bootstrap);
     let mut world = World { real, road, cluster, cells: 0 };
     let mut wrong = Vec::new();
+    world.lone().await;
     for ask in ASKS {
-        for column in COLUMNS.into_iter().filter(|column| ask.change || column.3) {
+        for column in COLUMNS.into_iter().filter(|column| column.3(ask)) {
             let start = Instant::now();
             let (said, error) = world.cell(ask, column).await;
             let asked = world.road.asked(ask.key);
@@ -120,16 +130,15 @@ pub(crate) async fn an_answer_is_right_or_says_that_it_does_not_know(real: &mut 
 
 impl World<'_> {
     /// One call through one fault; what was said, and why that is wrong.
-    async fn cell(
-        &mut self,
-        ask: &Ask,
-        (fault, when, fate, _): (Fault, When, Fate, bool),
-    ) -> (Said, Result<(), String>) {
+    async fn cell(&mut self, ask: &Ask, (fault, when, fate, _): Column) -> (Said, Result<(), String>) {
         self.cells += 1;
         let name: TopicName = format!("{}-{}", ask.name.replace(' ', "-"), self.cells).parse().unwrap();
         if ask.existing {
             self.create(name.as_str(), 2).await;
             self.write(&name).await;
+        }
+        if fault == Fault::Dead {
+            self.real.kill(DEAD).await;
         }
         let before = self.truth().await;
         let trapped = self.road.trap(ask.key, when);
@@ -150,6 +159,9 @@ impl World<'_> {
             broker
         });
         let after = self.truth().await;
+        if fault == Fault::Dead {
+            self.real.restart(DEAD).await;
+        }
         let down = matches!(fault, Fault::Hangs | Fault::Killed).then_some(broker);
         let case = Case { said: &said, name: name.as_str(), before: &before, after: &after, down };
         let right = (ask.judge)(&case);
@@ -162,6 +174,7 @@ impl World<'_> {
             Fault::Killed => self.real.nodes[broker].kill(),
             Fault::Moved => self.move_controller().await,
             Fault::NoZooKeeper => self.real.zookeeper.as_ref().unwrap().pause(),
+            Fault::Dead => {}
         }
         let _ = go_on.send(fate);
         broker
@@ -171,7 +184,7 @@ impl World<'_> {
         match fault {
             Fault::Hangs => self.real.nodes[broker].resume(),
             Fault::Killed => self.real.restart(u32::try_from(broker).unwrap()).await,
-            Fault::Moved => {}
+            Fault::Moved | Fault::Dead => {}
             Fault::NoZooKeeper => self.real.zookeeper.as_ref().unwrap().resume(),
         }
         self.real.settled().await;
@@ -200,7 +213,8 @@ impl World<'_> {
         let last = format!("truth-{}", self.cells);
         self.create(&last, 1).await;
         until("all brokers to agree", async || {
-            let mut seen = self.real.nodes.iter().map(|node| seen(&node.internal));
+            let running = self.real.nodes.iter().filter(|node| node.is_running());
+            let mut seen = running.map(|node| seen(&node.internal));
             let first = seen.next()??;
             let agreed = seen.all(|other| other.as_ref() == Some(&first));
             (agreed && first.contains_key(&last)).then_some(first)
@@ -227,16 +241,37 @@ impl World<'_> {
         .await;
     }
 
-    /// Creates a topic of three replicas, and not by the client under test.
+    /// Creates a topic with a replica on each broker that runs.
     async fn create(&self, name: &str, partitions: i32) {
+        let running = self.real.nodes.iter().filter(|node| node.is_running()).count();
+        let topic = CreatableTopic::default()
+            .with_num_partitions(partitions)
+            .with_replication_factor(i16::try_from(running).unwrap());
+        self.created(name, topic).await;
+    }
+
+    /// Creates a topic with a partition on each broker and on no other: of a broker that is dead nobody leads it.
+    async fn lone(&self) {
+        let assignments = (0..).zip(&self.real.nodes).map(|(number, node)| {
+            CreatableReplicaAssignment::default()
+                .with_partition_index(number)
+                .with_broker_ids(vec![BrokerId(node.id.cast_signed())])
+        });
+        let topic = CreatableTopic::default()
+            .with_num_partitions(-1)
+            .with_replication_factor(-1)
+            .with_assignments(assignments.collect());
+        self.created("alone", topic).await;
+    }
+
+    /// Creates a topic, and not by the client under test.
+    async fn created(&self, name: &str, topic: CreatableTopic) {
+        let topic = topic.with_name(kafka_protocol::messages::TopicName(name.to_owned().into()));
+        let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(5_000);
         until("a topic", async || {
-            let known = wire::metadata(&self.real.nodes[0].internal).ok()?;
+            let some = self.real.nodes.iter().find(|node| node.is_running())?;
+            let known = wire::metadata(&some.internal).ok()?;
             let controller = &self.real.nodes.get(usize::try_from(known.controller_id.0).ok()?)?.internal;
-            let topic = CreatableTopic::default()
-                .with_name(kafka_protocol::messages::TopicName(name.to_owned().into()))
-                .with_num_partitions(partitions)
-                .with_replication_factor(3);
-            let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(5_000);
             let answer: CreateTopicsResponse =
                 wire::ask(controller, ApiKey::CreateTopics, 4, &request).ok()?;
             matches!(answer.topics.first()?.error_code, 0 | 36).then_some(())
@@ -251,8 +286,7 @@ fn seen(address: &str) -> Option<Truth> {
         let mut partitions: Vec<_> = topic.partitions.iter().collect();
         partitions.sort_by_key(|partition| partition.partition_index);
         let states = partitions.iter().map(|partition| {
-            let ids =
-                |nodes: &[kafka_protocol::messages::BrokerId]| nodes.iter().map(|node| node.0).collect();
+            let ids = |nodes: &[BrokerId]| nodes.iter().map(|node| node.0).collect();
             let (replicas, mut isr): (_, Vec<i32>) =
                 (ids(&partition.replica_nodes), ids(&partition.isr_nodes));
             isr.sort_unstable();

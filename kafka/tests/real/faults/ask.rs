@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, pin::Pin, time::Duration};
 use kafka::{
     client::{At, CreateError, Error, Options, Topics},
     cluster::{AskError, ChangeError, Cluster, CreateTopicError, OffsetsError},
-    report::Report,
+    report::{Line, Report},
     topic::{NewTopic, TopicName},
 };
 use kafka_protocol::messages::ApiKey;
 
-use super::{Said, Truth};
+use super::{Said, State, Truth};
 
 /// Short, since some faults are waited out; a request that takes longer on a slow machine is an answer not known.
 pub(super) const LIMIT: Duration = Duration::from_millis(1500);
@@ -30,6 +30,8 @@ pub(super) struct Ask {
     pub(super) key: ApiKey,
     /// Whether it changes something.
     pub(super) change: bool,
+    /// Whether it is a list of what is not well, which has something to say of a broker that is dead.
+    pub(super) reports: bool,
     /// Whether the topic is there before, with two partitions.
     pub(super) existing: bool,
     pub(super) run: Run,
@@ -53,6 +55,7 @@ pub(super) const ASKS: &[Ask] = &[
         name: "list",
         key: ApiKey::Metadata,
         change: false,
+        reports: false,
         existing: true,
         run: |cluster, _| {
             Box::pin(async {
@@ -69,6 +72,7 @@ pub(super) const ASKS: &[Ask] = &[
         name: "describe",
         key: ApiKey::Metadata,
         change: false,
+        reports: false,
         existing: true,
         run: |cluster, name| {
             Box::pin(async {
@@ -94,6 +98,7 @@ pub(super) const ASKS: &[Ask] = &[
         name: "offsets",
         key: ApiKey::ListOffsets,
         change: false,
+        reports: false,
         existing: true,
         run: |cluster, name| {
             Box::pin(async {
@@ -111,46 +116,51 @@ pub(super) const ASKS: &[Ask] = &[
         name: "under-replicated",
         key: ApiKey::Metadata,
         change: false,
+        reports: true,
         existing: true,
         run: |cluster, _| {
             Box::pin(async {
                 match cluster.report(Report::UnderReplicated).await {
                     Ok(lines) => {
-                        let missing = lines.iter().flat_map(|line| {
-                            line.replicas.iter().filter(|replica| !line.isr.contains(replica))
+                        let missing = lines.iter().flat_map(|Line { id, replicas, isr, .. }| {
+                            let missing = replicas.iter().filter(|replica| !isr.contains(replica));
+                            missing.map(move |replica| format!("{}/{}/{replica}", id.topic, id.partition))
                         });
-                        Said::Done(format!("{:?}", missing.collect::<BTreeSet<_>>()))
+                        Said::Done(missing.collect::<Vec<_>>().join(" "))
                     }
                     Err(error) => asked(&error),
                 }
             })
         },
-        judge: nobody_else,
+        judge: |case| between(case, missing),
     },
     // S-111
     Ask {
         name: "unavailable",
         key: ApiKey::Metadata,
         change: false,
+        reports: true,
         existing: true,
         run: |cluster, _| {
             Box::pin(async {
                 match cluster.report(Report::Unavailable).await {
                     Ok(lines) => {
-                        let leaders = lines.iter().map(|line| line.leader.unwrap_or(line.replicas[0]));
-                        Said::Done(format!("{:?}", leaders.collect::<BTreeSet<_>>()))
+                        let ids = lines.iter().map(|line| &line.id);
+                        let names = ids.map(|id| format!("{}/{}", id.topic, id.partition));
+                        Said::Done(names.collect::<Vec<_>>().join(" "))
                     }
                     Err(error) => asked(&error),
                 }
             })
         },
-        judge: nobody_else,
+        judge: |case| between(case, headless),
     },
     // S-104
     Ask {
         name: "create",
         key: ApiKey::CreateTopics,
         change: true,
+        reports: false,
         existing: false,
         run: |cluster, name| {
             Box::pin(async {
@@ -173,6 +183,7 @@ pub(super) const ASKS: &[Ask] = &[
         name: "grow",
         key: ApiKey::CreatePartitions,
         change: true,
+        reports: false,
         existing: true,
         run: |cluster, name| Box::pin(async { changed(cluster.add_partitions(name, 4).await) }),
         judge: |case| went(case.said, partitions(case) == 4, partitions(case) == 2),
@@ -182,6 +193,7 @@ pub(super) const ASKS: &[Ask] = &[
         name: "grow to the same",
         key: ApiKey::CreatePartitions,
         change: true,
+        reports: false,
         existing: true,
         run: |cluster, name| Box::pin(async { changed(cluster.add_partitions(name, 2).await) }),
         judge: |case| went(case.said, false, partitions(case) == 2),
@@ -191,6 +203,7 @@ pub(super) const ASKS: &[Ask] = &[
         name: "delete",
         key: ApiKey::DeleteTopics,
         change: true,
+        reports: false,
         existing: true,
         run: |cluster, name| Box::pin(async { changed(cluster.delete_topic(name).await) }),
         judge: |case| went(case.said, partitions(case) == 0, partitions(case) == 2),
@@ -200,6 +213,7 @@ pub(super) const ASKS: &[Ask] = &[
         name: "delete nothing",
         key: ApiKey::DeleteTopics,
         change: true,
+        reports: false,
         existing: false,
         run: |cluster, name| Box::pin(async { changed(cluster.delete_topic(name).await) }),
         judge: |case| went(case.said, false, partitions(case) == 0),
@@ -227,18 +241,43 @@ fn same(said: &Said, truth: &str) -> Result<(), String> {
     }
 }
 
-/// Replicas are in sync and led, but for those of the broker that was down, and of one that came back not long ago.
-fn nobody_else(case: &Case) -> Result<(), String> {
-    let Said::Done(brokers) = case.said else { return Ok(()) };
-    let states = case.before.values().chain(case.after.values()).flatten();
-    let lagging = states.flat_map(|state| state.replicas.iter().filter(|id| !state.isr.contains(id)));
-    let mut allowed: BTreeSet<String> = lagging.map(i32::to_string).collect();
-    allowed.extend(case.down.map(|down| down.to_string()));
-    let said = brokers.trim_matches(['{', '}']).split(", ").filter(|id| !id.is_empty());
-    match said.into_iter().find(|id| !allowed.contains(*id)) {
-        Some(other) => Err(format!("broker {other} is well; of {allowed:?} it might be said")),
+/// What was so before the request and still is must be said; what was so at neither time must not, but of the broker that
+/// was down for a while.
+fn between(case: &Case, wrong: fn(&Truth, Option<i32>) -> BTreeSet<String>) -> Result<(), String> {
+    let Said::Done(said) = case.said else { return Ok(()) };
+    let said: BTreeSet<String> = said.split_whitespace().map(str::to_owned).collect();
+    let (before, after) = (wrong(case.before, None), wrong(case.after, None));
+    if let Some(unsaid) = before.intersection(&after).find(|one| !said.contains(*one)) {
+        return Err(format!("it does not say {unsaid}, which was so all the while"));
+    }
+    let down = case.down.map(|down| i32::try_from(down).unwrap());
+    let allowed = &wrong(case.before, down) | &wrong(case.after, down);
+    match said.difference(&allowed).next() {
+        Some(other) => Err(format!("{other} is well; it might be said of {allowed:?}")),
         None => Ok(()),
     }
+}
+
+/// Replicas that are not in sync, as topic/partition/broker; all those of `down` too.
+fn missing(truth: &Truth, down: Option<i32>) -> BTreeSet<String> {
+    let missing = partitions_of(truth).flat_map(|(name, state)| {
+        let missing = state.replicas.iter().filter(|id| !state.isr.contains(id) || Some(**id) == down);
+        missing.map(|id| format!("{name}/{id}")).collect::<Vec<_>>()
+    });
+    missing.collect()
+}
+
+/// Partitions without a leader; those that `down` leads too.
+fn headless(truth: &Truth, down: Option<i32>) -> BTreeSet<String> {
+    let headless = partitions_of(truth).filter(|(_, state)| state.leader < 0 || Some(state.leader) == down);
+    headless.map(|(name, _)| name).collect()
+}
+
+/// Each as topic/partition.
+fn partitions_of(truth: &Truth) -> impl Iterator<Item = (String, &State)> {
+    truth.iter().flat_map(|(topic, states)| {
+        states.iter().enumerate().map(move |(number, state)| (format!("{topic}/{number}"), state))
+    })
 }
 
 fn asked(error: &AskError) -> Said {
