@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{args::Common, failure::Failure};
+use crate::{args::Common, failure::Failure, module::SERVICE_NAME};
 
 mod dcos;
 
@@ -81,7 +81,9 @@ pub(crate) async fn find(
         Some(path) => Some(token_in(path)?),
         None => common.token.clone(),
     };
-    let ca_file = common.ca_cert.clone().or_else(|| variable("DCOS_CA_PATH").map(PathBuf::from));
+    // The second is how the DC/OS CLI from 0.7 on names what its cluster was set up with.
+    let variables = || variable("DCOS_CA_PATH").or_else(|| variable("DCOS_TLS_CA_PATH"));
+    let ca_file = common.ca_cert.clone().or_else(|| variables().map(PathBuf::from));
     let own = common.url.clone().map(|url| (url, Origin::Flag));
     let own = own.or_else(|| Some((variable("KAFKA_SCHEDULER_URL")?, Origin::Variable)));
     if let Some((url, origin)) = own {
@@ -102,7 +104,7 @@ pub(crate) async fn find(
     }
     let name = match &common.name {
         Some(name) => Some(name.clone()),
-        None => dcos.config("kafka.service_name").await?,
+        None => dcos.config(SERVICE_NAME).await?,
     };
     let name = name.unwrap_or_else(|| DEFAULT_NAME.to_owned());
     let url = format!("{}/service/{}", plain(&cluster), name.trim_matches('/'));

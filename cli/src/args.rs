@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use api::ids::BrokerId;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
-use crate::address::Secret;
+use crate::{address::Secret, module::Question};
 
 mod config;
 mod election;
@@ -40,15 +40,28 @@ pub(crate) struct Args {
     pub(crate) command: Option<Command>,
     /// Print one line about this command, as the DC/OS CLI asks of its modules.
     #[arg(long, hide = true)]
-    pub(crate) info: bool,
+    info: bool,
+    /// Print what 'dcos config set kafka.…' takes, as the DC/OS CLI asks of its modules.
+    #[arg(long, hide = true)]
+    config_schema: bool,
+}
+
+/// What a whole command line asks for.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// A command, and what goes with it.
+    Command(Box<(Common, Command)>),
+    /// What the DC/OS CLI wants to know of its modules.
+    Module(Question),
 }
 
 impl Args {
-    /// The command and what goes with it; `None` when only `--info` is asked for.
-    pub(crate) fn complete(self) -> Result<Option<(Common, Command)>, clap::Error> {
+    /// What is asked for.
+    pub(crate) fn complete(self) -> Result<Asked, clap::Error> {
         match self.command {
-            _ if self.info => Ok(None),
-            Some(command) => Ok(Some((self.common, command))),
+            _ if self.info => Ok(Asked::Module(Question::Info)),
+            _ if self.config_schema => Ok(Asked::Module(Question::ConfigSchema)),
+            Some(command) => Ok(Asked::Command(Box::new((self.common, command)))),
             None => {
                 let message =
                     "a command is missing: connection, broker, plan, topic, group or health; see --help";
@@ -69,6 +82,7 @@ Examples:
   On DC/OS, where this is the module 'kafka':
     dcos kafka topic create topic1
     dcos kafka --name=kafka-dev broker list --table
+    dcos config set kafka.service_name kafka-dev   # --name where none is given
 
 Where the scheduler is, first match wins:
   1. --url, then KAFKA_SCHEDULER_URL: the service itself, used as it is; --name changes nothing then
@@ -103,7 +117,7 @@ pub(crate) struct Common {
         hide_short_help = true
     )]
     pub(crate) token_file: Option<PathBuf>,
-    /// Trust these certificates too, in PEM, as the cluster's own [or: DCOS_CA_PATH]
+    /// Trust these certificates too, in PEM, as the cluster's own [or: DCOS_CA_PATH, DCOS_TLS_CA_PATH]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Where", hide_short_help = true)]
     pub(crate) ca_cert: Option<PathBuf>,
     /// How long one request may take, in seconds

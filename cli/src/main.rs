@@ -18,18 +18,18 @@ mod address;
 mod args;
 mod command;
 mod failure;
+mod module;
 mod render;
 
-use args::{Args, Command, Common};
+use args::{Args, Asked, Command, Common};
 use failure::Failure;
 
 fn main() -> ExitCode {
     let parsed = Args::try_parse_from(without_module_name(std::env::args_os()));
     let (common, command) = match parsed.and_then(Args::complete) {
-        Ok(Some(complete)) => complete,
-        Ok(None) => {
-            // What the DC/OS CLI lists its modules with.
-            let _ = writeln!(io::stdout(), "Operate a Kafka service: brokers, rollouts, topics");
+        Ok(Asked::Command(asked)) => *asked,
+        Ok(Asked::Module(question)) => {
+            let _ = writeln!(io::stdout(), "{question}");
             return ExitCode::SUCCESS;
         }
         // Help and version come this way too, and are no failures.

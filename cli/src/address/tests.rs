@@ -57,6 +57,25 @@ fn on_dcos() {
     assert_eq!(found("--name=own", &[], named), expect("own", "-"));
 }
 
+// The cluster's own authority, as each generation of the DC/OS CLI names it to its modules.
+#[test]
+fn authorities() {
+    let trusted = |line: &str, variables: Pairs| {
+        let line = format!("dcos-kafka --url http://a {line} connection");
+        let args = Args::try_parse_from(line.split_whitespace()).unwrap();
+        let variables: BTreeMap<_, _> = variables.iter().copied().collect();
+        let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let found = runtime.block_on(find(&args.common, &variable, &Config(BTreeMap::new())));
+        found.unwrap().ca_file.map(|file| file.display().to_string())
+    };
+    let both: Pairs = &[("DCOS_CA_PATH", "/old"), ("DCOS_TLS_CA_PATH", "/new")];
+    assert_eq!(trusted("", &[]), None);
+    assert_eq!(trusted("", both).as_deref(), Some("/old"));
+    assert_eq!(trusted("", &[("DCOS_CA_PATH", ""), ("DCOS_TLS_CA_PATH", "/new")]).as_deref(), Some("/new"));
+    assert_eq!(trusted("--ca-cert=/own", both).as_deref(), Some("/own"));
+}
+
 // A token goes to its own cluster alone.
 #[test]
 fn tokens_stay_at_home() {

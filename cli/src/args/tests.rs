@@ -68,7 +68,8 @@ fn topic_offsets() {
 fn exit_codes() {
     let code =
         |line: &str| parse(line).and_then(Args::complete).map_or_else(|error| error.exit_code(), |_| 0);
-    for line in ["--help", "--version", "plan show --help", "help topic create", "--info"] {
+    for line in ["--help", "--version", "plan show --help", "help topic create", "--info", "--config-schema"]
+    {
         assert_eq!(code(line), 0, "{line}");
     }
     for line in [

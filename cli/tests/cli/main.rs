@@ -664,6 +664,25 @@ async fn help_and_version() {
     assert_eq!((info.code, info.out.lines().count()), (Some(0), 1));
 }
 
+// S-116: what the DC/OS CLI 0.4 to 0.6 does before it takes `dcos config set kafka.service_name kafka-dev`: it runs the module
+// with its name and this flag, reads stdout as a JSON schema, looks the key up for its type, and holds the whole section
+// against the schema. That commands then mean what is set is proved in `address/tests.rs`.
+#[tokio::test(flavor = "multi_thread")]
+async fn config_schema() {
+    let mut command = program(Path::new("/nonexistent"));
+    command.args(["kafka", "--config-schema"]);
+    let told = run(command).await;
+    assert_eq!((told.code, told.err.as_str()), (Some(0), ""));
+    let schema: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+    assert_eq!(schema["$schema"], "http://json-schema.org/draft-04/schema#");
+    assert_eq!((&schema["type"], &schema["additionalProperties"]), (&"object".into(), &false.into()));
+    let keys: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["service_name"]);
+    let service_name = &schema["properties"]["service_name"];
+    assert_eq!((&service_name["type"], &service_name["default"]), (&"string".into(), &"kafka".into()));
+    assert!(schema.get("required").is_none(), "without it, nothing need be set");
+}
+
 // S-092, S-093, S-116, D46: on DC/OS below /service/<name>, with the token of the DC/OS CLI's configuration.
 #[tokio::test(flavor = "multi_thread")]
 async fn on_dcos() {
