@@ -57,6 +57,7 @@ mod reassign;
 mod refused;
 pub(in crate::shell) mod reload;
 mod server;
+mod shown;
 mod tls;
 mod topic;
 

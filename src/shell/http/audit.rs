@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use axum::http::{Method, StatusCode};
 
-use super::gate::Caller;
+use super::{gate::Caller, shown::shown};
 
 /// A change that was asked for. Its line is written with the answer, or when nobody waits for one any more.
 pub(super) struct Entry {
@@ -20,11 +20,12 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn new(
-        (method, path, query): (Method, String, String),
+        (method, path, query): (Method, &str, &str),
         caller: Caller,
         client: Option<IpAddr>,
         request_id: String,
     ) -> Self {
+        let (path, query) = (shown(path).into_owned(), shown(query).into_owned());
         Self { method, path, query, caller, client, request_id, status: None }
     }
 

@@ -19,7 +19,7 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Access, ApiError, audit, gate::is_read, job::producer_test};
+use super::{Access, ApiError, audit, gate::is_read, job::producer_test, shown::shown};
 
 /// How long an answer may take. Longer than any single question to Kafka or ZooKeeper, so that their own words come
 /// first.
@@ -38,7 +38,7 @@ pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, n
     let client = request.extensions().get::<Peer>().map(|peer| peer.0);
     let (caller, admitted) = access.gate.admit((&method, &path, request.headers()), client, Instant::now());
     let audited = (!is_read(&method)).then(|| {
-        let asked = (method.clone(), path.clone(), request.uri().query().unwrap_or_default().to_owned());
+        let asked = (method.clone(), path.as_str(), request.uri().query().unwrap_or_default());
         audit::Entry::new(asked, caller, client, id.clone())
     });
     let mut response = match admitted {
@@ -52,10 +52,11 @@ pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, n
         entry.answered(response.status());
     }
     let head_only = method == Method::HEAD;
+    let path = &*shown(&path);
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         access.limits.refused(error.code);
         let body = ErrorBody { error_code: error.code, message: error.message, request_id: id.clone() };
-        log(&method, &path, response.status(), &body);
+        log(&method, path, response.status(), &body);
         explain(&mut response, body, head_only);
     } else {
         let status = response.status().as_u16();
@@ -112,7 +113,8 @@ fn explain(response: &mut Response, body: ErrorBody, head_only: bool) {
 }
 
 fn log(method: &Method, path: &str, status: StatusCode, body: &ErrorBody) {
-    let (code, error, request_id) = (body.error_code.as_str(), &body.message, &body.request_id);
+    // The message may repeat the path, or what was wrong in the query.
+    let (code, error, request_id) = (body.error_code.as_str(), &*shown(&body.message), &body.request_id);
     let status = status.as_u16();
     match body.error_code {
         ErrorCode::InternalError => tracing::error!(%method, path, status, code, error, request_id, "failed"),

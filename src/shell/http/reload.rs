@@ -38,7 +38,10 @@ pub(super) struct Watched<T> {
     files: Vec<PathBuf>,
     load: Box<Load<T>>,
     current: RwLock<Arc<T>>,
+    /// Held during a look, so for as long as a file system hangs; by nobody else.
     seen: Mutex<Seen>,
+    /// Apart from it, and held for a moment only: it is shown to whoever asks.
+    trouble: Mutex<Option<Trouble>>,
 }
 
 struct Seen {
@@ -46,7 +49,6 @@ struct Seen {
     loaded: Vec<Stamp>,
     /// What was there at the last look, and differs.
     changed: Option<Vec<Stamp>>,
-    trouble: Option<Trouble>,
 }
 
 /// Tells one state of a file from another: device, inode, size, and both times to the nanosecond. `None`: it is away.
@@ -60,13 +62,17 @@ impl<T> Watched<T> {
     ) -> Result<Self, Trouble> {
         let loaded = stamps(&files);
         let current = RwLock::new(Arc::new(load()?));
-        let seen = Mutex::new(Seen { loaded, changed: None, trouble: None });
-        Ok(Self { files, load: Box::new(load), current, seen })
+        let seen = Mutex::new(Seen { loaded, changed: None });
+        Ok(Self { files, load: Box::new(load), current, seen, trouble: Mutex::default() })
     }
 
     /// The value that holds now.
     pub(super) fn get(&self) -> Arc<T> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn say(&self, trouble: Option<Trouble>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 }
 
@@ -79,9 +85,9 @@ impl<T> fmt::Debug for Watched<T> {
 
 /// Something that looks after its files.
 pub(super) trait Look: Send + Sync {
-    /// Looks once.
+    /// Looks once. Waits for the file system, however long that takes.
     fn look(&self);
-    /// Why the files as they are now are not used.
+    /// Why the files as they are now are not used. Waits for nothing.
     fn trouble(&self) -> Option<Trouble>;
 }
 
@@ -106,16 +112,17 @@ impl<T: Send + Sync> Look for Watched<T> {
             Ok(value) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(value);
                 tracing::info!(files, "changed and taken over");
-                seen.trouble = None;
+                self.say(None);
             }
-            Err(error) => {
-                let (setting, error) = (error.field.clone(), seen.trouble.insert(error).message.clone());
+            Err(trouble) => {
+                let (setting, error) = (&trouble.field, &trouble.message);
                 tracing::error!(
                     setting,
                     files,
                     error,
                     "changed and not taken over: what was read before still holds"
                 );
+                self.say(Some(trouble));
             }
         }
         seen.loaded = now;
@@ -123,7 +130,7 @@ impl<T: Send + Sync> Look for Watched<T> {
     }
 
     fn trouble(&self) -> Option<Trouble> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).trouble.clone()
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

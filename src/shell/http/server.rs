@@ -2,8 +2,8 @@
 //!
 //! Limits: [`CONNECTIONS`] at once, one more waits in the kernel's queue until another ends; a request's head must
 //! arrive within [`HEAD`], which also ends idle connections; one address has [`PER_ADDRESS`] of them; an answer must be taken
-//! ([`super::limit::STALL`]); no connection lives longer than [`LIFE`], unless it is giving an answer that lasts longer by
-//! its nature. So nobody can hold the API by holding sockets.
+//! ([`super::limit::STALL`]); no connection lives longer than [`LIFE`], but the answer that it then owes is given, for which it
+//! has the time that a request has, or as long as a producer test lasts. So nobody can hold the API by holding sockets.
 
 use std::{
     io,
@@ -42,7 +42,7 @@ use super::{
     Access,
     guard::{DEADLINE, Peer},
     job::producer_test,
-    limit::{Limits, PER_ADDRESS, Patient},
+    limit::{BODY, Limits, PER_ADDRESS, Patient},
     tls::{self, Tls},
 };
 
@@ -211,8 +211,8 @@ async fn serve_connection(
                     // It ends with its job, or when its client takes nothing of it any more.
                     stop.cancelled().await;
                 }
-                // An answer that its client does not read is given up with the connection.
-                sleep(DEADLINE).await;
+                // What was asked a moment ago may take that long. An answer that its client does not read is given up.
+                sleep(BODY + DEADLINE).await;
             };
             tokio::select! {
                 ended = connection => ended,

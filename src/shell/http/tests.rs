@@ -26,8 +26,8 @@ mod topics;
 
 /// An answer, read whole.
 pub(super) struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
     pub(super) text: String,
 }
 

@@ -6,7 +6,11 @@ use api::rest::{ErrorCode, Job, JobKind, JobState, Message};
 use axum::{
     Json,
     body::{Body, Bytes},
-    http::{Uri, header::CONTENT_TYPE},
+    extract::Query,
+    http::{
+        StatusCode, Uri,
+        header::{CONTENT_TYPE, LOCATION},
+    },
     response::{IntoResponse, Response},
 };
 use futures_util::{future::BoxFuture, stream};
@@ -20,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    super::{ApiError, App},
+    super::{ApiError, App, guard::DEADLINE},
     Running, ended,
 };
 
@@ -37,15 +41,15 @@ pub type Ready =
 /// Who is told.
 pub type Report = Box<dyn FnMut(&Progress) + Send>;
 
-/// How long a request waits for a test of its own. After it the test goes on as a job; connections do not live much
-/// longer either.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// How long a request waits for the end of a test. After it the test goes on as a job, and is answered as one: routers do
+/// not wait for ever either.
+pub(in super::super) const PATIENCE: Duration = Duration::from_secs(240);
 
-/// How long a request may take, where it is one of these.
+/// How long a request may take, where it is one of these: as any other, until the test has begun, and then its patience.
 pub(in super::super) fn patience(uri: &Uri) -> Option<Duration> {
-    let test =
-        uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "operation=producer-test"));
-    test.then(|| PATIENCE + Duration::from_secs(30))
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).ok()?;
+    let is_test = pairs.iter().any(|(key, value)| key == "operation" && value == "producer-test");
+    is_test.then(|| DEADLINE + PATIENCE)
 }
 
 /// What is asked for.
@@ -57,11 +61,18 @@ pub(in super::super) struct Asked {
     pub(in super::super) stream: bool,
 }
 
-/// Runs a test. Its answer is the guide's, or, with `stream`, its job once a second and once more when it has ended.
+/// Runs a test. Its answer is the guide's, or, where that is not there in time, its job; with `stream`, its job once a
+/// second and once more when it has ended.
 pub(in super::super) async fn run(app: &App, asked: Asked) -> Result<Response, ApiError> {
     let stream = asked.stream;
     let job = begin(app, asked).await?;
-    if stream { Ok(followed(job)) } else { whole(job).await.map(IntoResponse::into_response) }
+    if stream {
+        return Ok(followed(job));
+    }
+    match timeout(PATIENCE, ended(job.clone())).await {
+        Ok(ended) => whole(ended).map(IntoResponse::into_response),
+        Err(_) => Ok(going_on(job.borrow().clone())),
+    }
 }
 
 async fn begin(app: &App, Asked { topic, messages, .. }: Asked) -> Result<watch::Receiver<Job>, ApiError> {
@@ -133,16 +144,8 @@ fn finish(Running(shown): &Running, progress: &Progress, end: End) {
     });
 }
 
-/// The guide's answer, once there is one.
-async fn whole(job: watch::Receiver<Job>) -> Result<Json<Message>, ApiError> {
-    let Ok(ended) = timeout(PATIENCE, ended(job.clone())).await else {
-        let id = job.borrow().id;
-        let message = format!(
-            "the test takes longer than {} s and goes on; GET /v1/jobs/{id} says how far it is",
-            PATIENCE.as_secs()
-        );
-        return Err(ApiError::new(ErrorCode::Timeout, message));
-    };
+/// The guide's answer to a test that has ended.
+fn whole(ended: Job) -> Result<Json<Message>, ApiError> {
     let Job { message, error_code, id, messages, sent, .. } = ended;
     match ended.state {
         JobState::Completed | JobState::Running => Ok(Json(Message { message: format!("{message}\n") })),
@@ -155,6 +158,20 @@ async fn whole(job: watch::Receiver<Job>) -> Result<Json<Message>, ApiError> {
             Err(ApiError::new(error_code.unwrap_or(ErrorCode::InternalError), text))
         }
     }
+}
+
+/// The job that goes on, and where it is found. Its `message` is for who looks at nothing else, as the guide's clients do.
+fn going_on(mut job: Job) -> Response {
+    // Seen from the topic's path, since what is before `/v1` is the router's.
+    let location = format!("../jobs/{}", job.id);
+    let so_far = Some(&job.message).filter(|message| !message.is_empty());
+    job.message = format!(
+        "the test is not over after {} s and goes on: GET /v1/jobs/{} says how far it is, DELETE stops it{}",
+        PATIENCE.as_secs(),
+        job.id,
+        so_far.map(|line| format!("; the last second: {line}")).unwrap_or_default()
+    );
+    (StatusCode::ACCEPTED, [(LOCATION, location)], Json(job)).into_response()
 }
 
 /// The job at once, then as it changes, until it has ended. A client that reads slowly misses what is outdated.
@@ -192,6 +209,15 @@ fn refused(error: PrepareError) -> ApiError {
         PrepareError::Ask(AskError::Call(_)) => ErrorCode::KafkaUnavailable,
     };
     ApiError::caused(code, &error)
+}
+
+/// For the document: one that goes on without its request.
+pub(in super::super) fn goes_on() -> Job {
+    let id = example().id;
+    let message = format!(
+        "the test is not over after 240 s and goes on: GET /v1/jobs/{id} says how far it is, DELETE stops it"
+    );
+    Job { elapsed_ms: 240_000, message, messages: 10_000_000, sent: 8_512_004, ..example() }
 }
 
 /// For the document.

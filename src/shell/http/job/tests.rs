@@ -7,7 +7,7 @@ use api::rest::{self, JobKind};
 use axum::{
     Router,
     body::{Body, Bytes},
-    http::Request,
+    http::{Request, StatusCode},
     response::Response,
 };
 use futures_util::{FutureExt, StreamExt, future::BoxFuture};
@@ -190,6 +190,35 @@ async fn it_outlives_its_client_and_is_cancelled() {
     let unknown = call(router.clone(), &format!("GET /v1/jobs/{}", Uuid::from_u128(9))).await.error();
     assert_eq!(unknown.error_code, ErrorCode::JobNotFound);
     assert_eq!(call(router, "GET /v1/jobs/x").await.error().error_code, ErrorCode::InvalidParameter);
+}
+
+/// S-107, S-108: a test that takes longer than its request may is no failure, and nothing is lost of it: the answer is its
+/// job and where that is. However the query spells it. Time is virtual: it moves on when all wait.
+#[tokio::test(start_paused = true)]
+async fn a_long_test_outlives_its_request() {
+    for query in ["operation=producer-test&messages=2", "messages=2&stream=false&operation=producer%2Dtest"] {
+        let slow = Arc::new(Slow::default());
+        let router = router(&slow);
+        slow.go.notify_one();
+        let begun = tokio::time::Instant::now();
+        let answer = call(router.clone(), &format!("PUT /v1/topics/topic1?{query}")).await;
+        assert_eq!(begun.elapsed().as_secs(), producer_test::PATIENCE.as_secs(), "{query}");
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        let job: Job = serde_json::from_str(&answer.text).unwrap();
+        assert_eq!((job.state, job.sent, job.messages, job.error_code), (JobState::Running, 1, 2, None));
+        let words = [format!("GET /v1/jobs/{}", job.id), "; the last second: 1 records sent, ".to_owned()];
+        assert!(words.iter().all(|words| job.message.contains(words)), "{}", job.message);
+        // From the topic's path, wherever a router has put that.
+        let place = format!("../jobs/{}", job.id);
+        assert_eq!(answer.headers["location"], place.as_str());
+        slow.go.notify_one();
+        let path = format!("GET /v1/topics/{place}").replace("topics/../", "");
+        until(async || {
+            let job: Job = serde_json::from_str(&call(router.clone(), &path).await.text).unwrap();
+            (job.state, job.sent) == (JobState::Completed, 2)
+        })
+        .await;
+    }
 }
 
 /// Bounded: no more than four, which share the rate; a fifth is told so, and comes in when one has ended.

@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    atomic::{AtomicBool, Ordering},
+    mpsc::sync_channel,
+};
 
 use super::*;
 
@@ -65,6 +68,45 @@ fn a_broken_file_leaves_the_old_value_and_is_told() {
     replace(&file, "6");
     (0..2).for_each(|_| watched.look());
     assert_eq!((*watched.get(), watched.trouble()), (6, None));
+}
+
+// A file system that hangs holds up the look alone: value and trouble are told meanwhile, as they were.
+#[test]
+fn a_hanging_file_system_keeps_nobody_waiting() {
+    const LONG: Duration = Duration::from_secs(20);
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("n");
+    fs::write(&file, "1").unwrap();
+    let (entered, hanging) = sync_channel(1);
+    let (go_on, released) = sync_channel::<()>(1);
+    let (path, released) = (file.clone(), Mutex::new(released));
+    let watched = Watched::open(vec![file.clone()], move || {
+        let number = fs::read_to_string(&path).unwrap();
+        match number.as_str() {
+            "2" => Err(trouble("NUMBER", &path, "is two")),
+            "3" => {
+                entered.send(()).unwrap();
+                released.lock().unwrap().recv().unwrap();
+                Ok(3)
+            }
+            _ => Ok(1),
+        }
+    });
+    let watched = &watched.unwrap();
+    replace(&file, "2");
+    (0..2).for_each(|_| watched.look());
+    replace(&file, "3");
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..2).for_each(|_| watched.look()));
+        hanging.recv_timeout(LONG).unwrap();
+        let (told, heard) = sync_channel(1);
+        scope.spawn(move || told.send((*watched.get(), watched.trouble().map(|trouble| trouble.field))));
+        let meanwhile = heard.recv_timeout(LONG);
+        // Before anything can fail, or the scope would wait for ever.
+        go_on.send(()).unwrap();
+        assert_eq!(meanwhile, Ok((1, Some("NUMBER".to_owned()))));
+    });
+    assert_eq!((*watched.get(), watched.trouble()), (3, None));
 }
 
 // Whoever asks meanwhile gets the old value or the new one.

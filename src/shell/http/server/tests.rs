@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::{super::limit::STALL, *};
+use producer_test::PATIENCE;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -123,6 +124,66 @@ async fn who_does_not_read_is_let_go() {
         }
     };
     timeout(STALL * 4, given_up).await.unwrap();
+    stop.cancel();
+    timeout(Duration::from_secs(10), server).await.unwrap().unwrap();
+}
+
+// However old a connection is when it asks, it gets its answer: of a producer test asked as a whole, which may take longer
+// than the connection has left, and of any other request with a body that comes slowly. Time is virtual.
+#[tokio::test(start_paused = true)]
+async fn an_old_connection_still_answers() {
+    let second = Duration::from_secs(1);
+    let answered = |after: Duration| {
+        async move || {
+            sleep(after).await;
+            "answered"
+        }
+    };
+    let put = move |body: axum::body::Bytes| async move {
+        assert_eq!(body.len(), 1);
+        sleep(DEADLINE - second).await;
+        "answered"
+    };
+    let router = Router::new()
+        .route("/short", get(async || "short"))
+        .route("/test", get(answered(PATIENCE)))
+        .route("/body", axum::routing::put(put));
+    let listener = bind(LOOPBACK, 0).await.unwrap();
+    let (address, stop) = (listener.address(), CancellationToken::new());
+    let server = tokio::spawn(listener.serve(router, stop.clone()));
+    // Virtual time jumps to the next timer even when bytes have just arrived: here never by much.
+    let small_steps = tokio::spawn(async {
+        loop {
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
+    for (age, head, body, late) in [
+        (second * 200, "GET /test?operation=producer-test", "", Duration::ZERO),
+        (LIFE - second * 2, "GET /test?operation=producer%2Dtest", "", Duration::ZERO),
+        (LIFE - second * 2, "PUT /body", "x", BODY - second),
+    ] {
+        let begun = tokio::time::Instant::now();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // A kernel that waits for more bytes would wait in real time.
+        stream.set_nodelay(true).unwrap();
+        while begun.elapsed() < age {
+            stream.write_all(b"GET /short HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+            let mut short = Vec::new();
+            while !short.ends_with(b"short") {
+                assert!(stream.read_buf(&mut short).await.unwrap() > 0, "{head}");
+            }
+            sleep(age.saturating_sub(begun.elapsed()).min(HEAD - second)).await;
+        }
+        let request = format!("{head} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all(request.as_bytes()).await.unwrap();
+        sleep(late).await;
+        stream.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        // The end may be a reset, after the answer.
+        let _ended = stream.read_to_string(&mut answer).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("answered"), "{head}: {answer:?}");
+    }
+    small_steps.abort();
     stop.cancel();
     timeout(Duration::from_secs(10), server).await.unwrap().unwrap();
 }

@@ -267,6 +267,17 @@ impl std::io::Write for Logged {
 }
 
 impl Logged {
+    /// Writes everything here, as the scheduler's own log does.
+    fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync {
+        let writer = self.clone();
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .without_time()
+            .finish()
+    }
+
     fn lines(&self) -> Vec<String> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         text.lines().map(str::to_owned).collect()
@@ -277,13 +288,7 @@ impl Logged {
 #[tokio::test]
 async fn changes_are_audited() {
     let logged = Logged::default();
-    let writer = logged.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .without_time()
-        .finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    let _logging = tracing::subscriber::set_default(logged.subscriber());
     let temp = tempfile::tempdir().unwrap();
     files(temp.path());
     let access = Arc::new(Access::open(&settings(temp.path())).unwrap());
@@ -332,4 +337,46 @@ async fn changes_are_audited() {
     for secret in [token(WRITER), token(READER), "guess".to_owned(), signed] {
         assert!(!lines.iter().any(|line| line.contains(&secret)), "{lines:#?}");
     }
+}
+
+// Whoever may connect is logged, but no more of what they send than is reasonable, and never as a line of their own.
+#[tokio::test]
+async fn strangers_write_little_into_the_log() {
+    let logged = Logged::default();
+    let temp = tempfile::tempdir().unwrap();
+    files(temp.path());
+    let access = Arc::new(Access::open(&settings(temp.path())).unwrap());
+    let view = view(rest::Status::Complete);
+    let guarded = api(app(&view, Arc::new(Unasked)).guarded_by(access));
+    let open = api(app(&view, Arc::new(Unasked)));
+    let _logging = tracing::subscriber::set_default(logged.subscriber());
+    let client = IpAddr::V4(0x0a00_0001.into());
+    let long = "é".repeat(15_000);
+    // What is no ASCII comes through as it is: NEL (a line's end), CSI (what a terminal obeys), LINE SEPARATOR.
+    let forged = "\u{85}\u{9b}2J\u{2028}INFO audit: change".replace(' ', "+");
+    for (router, status) in [(&guarded, 401), (&open, 400)] {
+        for path in [format!("/v1/brokers/{long}?{long}"), format!("/v1/brokers/{forged}?{forged}")] {
+            let put = (Method::PUT, path);
+            assert_eq!(try_with(router, &put, None, client).await.0.as_u16(), status);
+        }
+    }
+    // Sent as a line's end, it is one only once it is decoded: in the words of an error.
+    let encoded = (Method::PUT, "/v1/brokers/1?%0AINFO%20audit:%20change=1".to_owned());
+    assert_eq!(try_with(&open, &encoded, None, client).await.0.as_u16(), 400);
+
+    let lines = logged.lines();
+    // For each request one line of the audit, and one of the refusal.
+    assert_eq!(lines.len(), 10, "{lines:#?}");
+    for line in &lines {
+        assert!(line.len() < 8 << 10, "{} bytes: {line}", line.len());
+        assert!(line.contains("audit: change ") || line.contains("guard: refused "), "{line}");
+        assert!(!line.contains(|c: char| c.is_control() || c == '\u{2028}'), "{line:?}");
+    }
+    let cut = |line: &&String| line.contains("é… (cut: 30000 bytes in all)\" who=");
+    assert_eq!(lines.iter().filter(cut).count(), 2, "the query of the audit: {lines:#?}");
+    let path = "é… (cut: 30012 bytes in all)\"";
+    assert_eq!(lines.iter().filter(|line| line.contains(path)).count(), 4, "{lines:#?}");
+    let escaped = r"\u{85}\u{9b}2J\u{2028}INFO";
+    assert_eq!(lines.iter().filter(|line| line.contains(escaped)).count(), 4, "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains(r"\nINFO audit: change")), "{lines:#?}");
 }

@@ -97,8 +97,8 @@ impl Operation {
 }
 
 /// Gives a topic more partitions (S-106), where fewer, or as many, Kafka refuses; or measures how fast it takes
-/// records (S-107), at most 100 000 a second. A test is a job: it goes on when its client hangs up, and
-/// `DELETE /v1/jobs/{id}` stops it.
+/// records (S-107), at most 100 000 a second. A test is a job: it goes on when its client hangs up, or has waited for 240 s,
+/// and `DELETE /v1/jobs/{id}` stops it.
 #[utoipa::path(
     put, path = "/v1/topics/{name}", tag = "topics",
     params(
@@ -119,6 +119,9 @@ impl Operation {
                  of the messages will be affected\nAdding partitions succeeded!\n"})),
             (Job = "application/x-ndjson", example = json!(producer_test::example())),
         )),
+        (status = 202, description = "The test is not over after 240 s and goes on: the job, whose `message` says so",
+         headers(("Location" = String, description = "The job, relative to this path: `../jobs/<id>`")),
+         body = Job, example = json!(producer_test::goes_on())),
         Operate,
     ),
 )]
