@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api::{
     ids::TaskId,
-    launch::{self, LaunchContract, Layer, Metadata},
+    launch::{self, LaunchContract, Layer},
 };
 use mesos::{
     resource::reservation,
@@ -195,7 +195,7 @@ pub fn contract(task: &Task, home: &Home, service: &Service) -> LaunchContract {
         heap_mb: service.brokers.heap_mb,
         jvm_options: service.brokers.jvm_options.clone(),
         volume: VOLUME.to_owned(),
-        metadata: Metadata::ZooKeeper { connect: service.zookeeper_connect() },
+        metadata: service.metadata(),
         listen_address: service.brokers.listen_address.to_string(),
         advertised_host: home.advertised_host.clone(),
         port: home.port,

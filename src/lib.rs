@@ -118,6 +118,11 @@ impl Scheduler {
         framework::info(self.state.target(), self.state.stored.framework_id.as_deref())
     }
 
+    /// Where the brokers keep their metadata (D27). Does not change while the service lives: the setting is refused.
+    pub fn metadata(&self) -> api::launch::Metadata {
+        self.state.target().metadata()
+    }
+
     /// Where to ask Kafka for a snapshot; `None` while no broker serves.
     pub fn wants_kafka(&self) -> Option<KafkaQuestion> {
         let serving =

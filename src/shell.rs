@@ -26,7 +26,8 @@ mod throttle;
 
 use std::{sync::Arc, time::Duration};
 
-use ::kafka::{client::security::Security, zookeeper::ZooKeeper};
+use ::kafka::{client::security::Security, keeper::Keeper, zookeeper::ZooKeeper};
+use api::launch::Metadata;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
@@ -182,10 +183,14 @@ async fn run_on<S: Store>(
 
     let (inputs, mut received) = mpsc::channel(INPUTS);
     let view = Arc::new(scheduler.view(clock.now()));
-    let zookeeper =
-        ZooKeeper::new(&view.connection.zookeeper, ZOOKEEPER_SESSION).map_err(Failure::ZooKeeper)?;
+    let keeper = match scheduler.metadata() {
+        Metadata::ZooKeeper { connect } => {
+            let zookeeper = ZooKeeper::new(&connect, ZOOKEEPER_SESSION).map_err(Failure::ZooKeeper)?;
+            Keeper::ZooKeeper(Arc::new(zookeeper))
+        }
+    };
     let (view, shown) = watch::channel(view);
-    let real = http::Real::new(Arc::new(zookeeper), framework.name.clone(), security.clone(), shown.clone());
+    let real = http::Real::new(keeper, framework.name.clone(), security.clone(), shown.clone());
     let real = Arc::new(real);
     let kafka = http::Kafka::new(real.clone());
     let app = http::App::new(shown, kafka, inputs.clone(), clock)

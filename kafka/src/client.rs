@@ -20,7 +20,7 @@ use tokio::{
     time::timeout,
 };
 
-pub(crate) use self::{call::ANSWERS, pipeline::Receiver, topics::wire_name};
+pub(crate) use self::{call::ANSWERS, groups::DEAD, pipeline::Receiver, topics::wire_name};
 use self::{call::Call, transport::Transport};
 pub use self::{
     configs::TopicConfigs,

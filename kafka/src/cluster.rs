@@ -35,6 +35,8 @@ mod offsets;
 mod reassign;
 mod report;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod topics;
 
 /// Within which a question is asked again where that may help. An election of a controller takes some seconds.
@@ -67,6 +69,18 @@ pub enum AskError {
     /// One answered, but not this.
     #[error(transparent)]
     Call(#[from] Error),
+    /// Only the controller could have told, and none is known; an election takes some seconds at most.
+    #[error("Kafka has no controller at the moment; try again in a few seconds")]
+    NoController,
+}
+
+impl From<ControllerError> for AskError {
+    fn from(error: ControllerError) -> Self {
+        match error {
+            ControllerError::None => Self::NoController,
+            ControllerError::Call(error) => Self::Call(error),
+        }
+    }
 }
 
 /// Why the controller was not asked.
@@ -147,20 +161,17 @@ impl Cluster {
     }
 
     /// One topic as the first broker that answers knows it. One that it does not know is asked for at the controller's
-    /// too: a topic just created is there first.
+    /// too: a topic just created is there first. So that there is none is the controller's own word.
     ///
     /// # Errors
-    /// None answers, or not this.
+    /// None answers, or not this; or one does not know the topic, and the controller does not tell.
     pub async fn metadata_of(&self, topic: &TopicName) -> Result<Metadata, AskError> {
         let topics = Topics::Named(std::slice::from_ref(topic));
         let metadata = self.metadata(topics).await?;
         if metadata.topics.get(topic.as_str()).is_some_and(TopicMetadata::exists) {
             return Ok(metadata);
         }
-        match self.controller(&metadata).await {
-            Ok(mut controller) => Ok(controller.metadata(topics).await?),
-            Err(_) => Ok(metadata),
-        }
+        Ok(self.controller(&metadata).await?.metadata(topics).await?)
     }
 
     /// The whole cluster as its controller's broker has it; `now` in milliseconds since 1970. Where there is no

@@ -15,6 +15,7 @@
 //! - [`client`]: one connection to one broker; versions are negotiated (D27), every request has a deadline;
 //! - [`cluster`]: several brokers: who is the controller, what a request is retried on; connections wait in a [`pool`];
 //! - [`producer`]: a test of how fast a topic takes records;
+//! - [`keeper`]: who keeps the metadata, decided by whoever launches the brokers;
 //! - [`zookeeper`]: what is registered there, and removing a dead JVM's registration (D38).
 //!
 //! Message codecs come from the crate `kafka-protocol`, ZooKeeper's protocol from `zookeeper-client`. Nothing in here
@@ -28,6 +29,7 @@ pub mod cluster;
 pub mod decode;
 pub mod error;
 pub mod frame;
+pub mod keeper;
 pub mod partition;
 pub mod pool;
 pub mod producer;
@@ -36,6 +38,8 @@ pub mod registration;
 pub mod report;
 mod retry;
 pub mod snapshot;
+#[cfg(test)]
+mod standin;
 pub mod throttle;
 pub mod topic;
 pub mod zookeeper;

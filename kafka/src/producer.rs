@@ -28,7 +28,7 @@ pub use self::{
     throttle::{Budget, Share},
 };
 use crate::{
-    client::{Error, Topics},
+    client::Error,
     cluster::{AskError, Cluster},
     topic::TopicName,
 };
@@ -150,9 +150,16 @@ impl Producer {
     pub async fn prepare(cluster: Cluster, topic: TopicName, clock: Clock) -> Result<Self, PrepareError> {
         let began = (clock.now)();
         let late = |limit: Duration| (clock.now)().saturating_sub(began) >= limit;
-        let names = [topic.clone()];
         let (leaders, addresses) = loop {
-            let mut metadata = cluster.metadata(Topics::Named(&names)).await?;
+            let mut metadata = match cluster.metadata_of(&topic).await {
+                Ok(metadata) => metadata,
+                // Whether there is such a topic is known once there is a controller again.
+                Err(AskError::NoController) if !late(LATER) => {
+                    sleep(PAUSE).await;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             let Some(found) = metadata.topics.remove(topic.as_str()) else {
                 return Err(PrepareError::NoTopic(topic));
             };

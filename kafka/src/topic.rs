@@ -28,14 +28,6 @@ impl TopicName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// Those of `existing` that Kafka would not keep apart from this name: metrics write `.` as `_`. The name itself
-    /// is not among them.
-    pub fn collisions<'a>(&self, existing: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-        let plain = |name: &str| name.replace('.', "_");
-        let own = plain(&self.0);
-        existing.into_iter().filter(|name| *name != self.0 && plain(name) == own).map(str::to_owned).collect()
-    }
 }
 
 impl fmt::Display for TopicName {
@@ -147,12 +139,6 @@ mod tests {
         check("a/b", &["'a/b' contains"]);
         check("später", &["'später' contains"]);
         check(&"/".repeat(300), &["longer than", "contains one or more"]);
-    }
-
-    #[test]
-    fn collisions() {
-        let name: TopicName = "a.b".parse().unwrap();
-        assert_eq!(name.collisions(["a_b", "a.b", "a-b", "a.b.c"]), ["a_b"]);
     }
 
     /// D41

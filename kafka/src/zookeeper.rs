@@ -5,8 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "a question has a deadline, and a client keeps it")]
 
 use std::{
-    collections::BTreeMap,
-    iter,
+    collections::{BTreeMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -28,6 +27,9 @@ mod nodes;
 pub const CONTROLLER: &str = "/controller";
 const IDS: &str = "/brokers/ids";
 const TOPICS: &str = "/brokers/topics";
+/// A node for each topic whose deletion Kafka has accepted. It and the topic's own stay until the last replica is gone, for
+/// as long as one of its brokers is down; brokers have forgotten the topic by then.
+const DELETED: &str = "/admin/delete_topics";
 /// Partitions whose states are read with their topic, before it is known how many there are: that spares most topics a
 /// round trip.
 const FIRST: u32 = 16;
@@ -134,35 +136,37 @@ impl ZooKeeper {
         Ok(broker.map(|broker| Controller { broker, owner: Owner(stat.ephemeral_owner) }))
     }
 
-    /// All topics' names, sorted. None where Kafka was never there.
+    /// All topics' names, sorted, as brokers have them: without those whose deletion is accepted (S-102, S-109). None
+    /// where Kafka was never there.
     ///
     /// # Errors
     /// No answer of use.
     pub async fn topics(&self) -> Result<Vec<String>, Error> {
-        let mut topics = self.children("list topics", TOPICS).await?;
+        let list = |client: Client| async move {
+            // The deleted first: read after the topics, one could be missing that has only just ended.
+            let (deleted, topics) = (client.list_children(DELETED), client.list_children(TOPICS));
+            Ok((absent_is_none(deleted.await)?, absent_is_none(topics.await)?))
+        };
+        let (deleted, topics) = self.within("list topics", list).await?;
+        let (deleted, mut topics) =
+            (HashSet::<String>::from_iter(deleted.into_iter().flatten()), topics.unwrap_or_default());
+        topics.retain(|topic| !deleted.contains(topic));
         topics.sort_unstable();
         Ok(topics)
     }
 
-    /// Whether Kafka keeps its topics here: not where it was never started, nor where KRaft keeps them.
-    ///
-    /// # Errors
-    /// No answer of use.
-    pub async fn keeps_topics(&self) -> Result<bool, Error> {
-        let look = |client: Client| async move { Ok(client.check_stat(TOPICS).await?.is_some()) };
-        self.within("look for topics", look).await
-    }
-
-    /// One topic with its partitions' states (S-103), `None` where there is no such topic.
+    /// One topic with its partitions' states (S-103), `None` where there is no such topic, or its deletion is accepted.
     ///
     /// # Errors
     /// No answer of use, or a node that can't be read.
     pub async fn topic(&self, topic: &str) -> Result<Option<TopicState>, Error> {
-        let path = format!("{TOPICS}/{topic}");
+        let (path, deleted) = (format!("{TOPICS}/{topic}"), format!("{DELETED}/{topic}"));
         let state_path = |number: u32| format!("{path}/partitions/{number}/state");
-        let paths: Vec<_> = iter::once(path.clone()).chain((0..FIRST).map(state_path)).collect();
+        let paths: Vec<_> = [deleted, path.clone()].into_iter().chain((0..FIRST).map(state_path)).collect();
         let mut nodes = self.nodes("read a topic", &paths).await?.into_iter();
-        let Some((data, _)) = nodes.next().flatten() else { return Ok(None) };
+        let (None, Some((data, _))) = (nodes.next().flatten(), nodes.next().flatten()) else {
+            return Ok(None);
+        };
         let assignment = partition::parse_assignment(&data).map_err(|error| malformed(&path, error))?;
         let mut states: BTreeMap<u32, _> = (0..).zip(nodes).collect();
         let others: Vec<u32> = assignment.keys().copied().filter(|number| *number >= FIRST).collect();

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 
+use api::launch::Metadata;
 use serde::{Deserialize, Serialize};
 
 use super::Cpus;
@@ -267,6 +268,12 @@ impl Service {
     /// Kafka's `zookeeper.connect`, which clients are told too (S-088).
     pub fn zookeeper_connect(&self) -> String {
         format!("{}{}", self.kafka.zookeeper_uri, self.zookeeper_chroot())
+    }
+
+    /// Where the brokers keep the cluster's metadata (D27). The one place that decides it: brokers are launched with it, and
+    /// whoever asks for topics asks there. Always ZooKeeper: no setting has brokers kept by anything else yet.
+    pub fn metadata(&self) -> Metadata {
+        Metadata::ZooKeeper { connect: self.zookeeper_connect() }
     }
 
     /// `server.properties` keys this service sets below the user's overrides (D28).

@@ -53,7 +53,7 @@ pub struct Group {
     pub members: Vec<Member>,
     /// By topic and number: those it has an offset of, and those that a member reads.
     pub partitions: Vec<PartitionLag>,
-    /// `Stable`, `PreparingRebalance`, `CompletingRebalance` or `Empty`.
+    /// `Stable`, `PreparingRebalance`, `CompletingRebalance` or `Empty`; of a group by KIP-848 also `Assigning` or `Reconciling`.
     pub state: String,
 }
 

@@ -4,15 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Buf;
 use kafka_protocol::{
+    ResponseError,
     messages::{
-        ConsumerProtocolAssignment, DescribeGroupsRequest, FindCoordinatorRequest, GroupId,
-        ListGroupsRequest, OffsetFetchRequest,
+        ConsumerGroupDescribeRequest, ConsumerProtocolAssignment, DescribeGroupsRequest,
+        FindCoordinatorRequest, GroupId, ListGroupsRequest, OffsetFetchRequest,
     },
     protocol::StrBytes,
 };
 
 use super::{Connection, Error, call::Call, reassignments::named};
 use crate::{decode::decode, error::KafkaError, registration::address, topic::TopicPartition};
+
+/// The state of a group that is not there.
+pub(crate) const DEAD: &str = "Dead";
+/// The kind of members that are consumers.
+const CONSUMERS: &str = "consumer";
 
 /// A group as its coordinator lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +34,8 @@ pub struct Listed {
 /// A group as its coordinator describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// `Stable`, `PreparingRebalance`, `CompletingRebalance`, `Empty` or `Dead`; one that does not exist is dead.
+    /// `Stable`, `PreparingRebalance`, `CompletingRebalance`, `Empty` or `Dead`; one that does not exist is dead. Where the
+    /// coordinator assigns partitions (KIP-848) also `Assigning` and `Reconciling`.
     pub state: String,
     /// The kind of members, `consumer` for consumers.
     pub protocol: String,
@@ -90,11 +97,58 @@ impl Connection {
             .map_err(|source| self.codec(FindCoordinatorRequest::NAME, 0, source))
     }
 
-    /// Who is in `group`. The broker must be its coordinator.
+    /// Who is in `group`, of whichever protocol it is. The broker must be its coordinator.
     ///
     /// # Errors
     /// No answer of use, or Kafka's refusal.
     pub async fn group(&mut self, group: &str) -> Result<Group, Error> {
+        let found = self.classic_group(group).await?;
+        // So is a group called that is not of the classic protocol.
+        if found.state == DEAD && self.versions.contains_key(&ConsumerGroupDescribeRequest::KEY) {
+            return Ok(self.consumer_group(group).await?.unwrap_or(found));
+        }
+        Ok(found)
+    }
+
+    /// A group whose coordinator assigns its partitions (KIP-848), `None` where there is none of that name.
+    async fn consumer_group(&mut self, group: &str) -> Result<Option<Group>, Error> {
+        let call = ConsumerGroupDescribeRequest::NAME;
+        let request = ConsumerGroupDescribeRequest::default().with_group_ids(vec![group_id(group)]);
+        let response = self.call(|_| request).await?;
+        let Some(found) = response.groups.first() else {
+            return Err(self.codec(call, 0, "the answer names no group"));
+        };
+        match KafkaError::from_code(found.error_code, found.error_message.as_ref()) {
+            // The other: brokers that know the call and were not told to serve it.
+            Some(error)
+                if error.is(ResponseError::GroupIdNotFound)
+                    || error.is(ResponseError::UnsupportedVersion) =>
+            {
+                return Ok(None);
+            }
+            Some(error) => return Err(self.refused(call, error)),
+            None => {}
+        }
+        let members = found.members.iter().map(|member| Member {
+            id: member.member_id.to_string(),
+            instance: member.instance_id.as_ref().map(ToString::to_string),
+            client: member.client_id.to_string(),
+            host: member.client_host.trim_start_matches('/').to_owned(),
+            assigned: (member.assignment.topic_partitions.iter())
+                .flat_map(|topic| {
+                    topic.partitions.iter().filter_map(|number| named(&topic.topic_name.0, *number))
+                })
+                .collect(),
+        });
+        Ok(Some(Group {
+            state: found.group_state.to_string(),
+            protocol: CONSUMERS.to_owned(),
+            assignor: found.assignor_name.to_string(),
+            members: members.collect(),
+        }))
+    }
+
+    async fn classic_group(&mut self, group: &str) -> Result<Group, Error> {
         let request = DescribeGroupsRequest::default().with_groups(vec![group_id(group)]);
         let response = self.call(|_| request).await?;
         let Some(found) = response.groups.first() else {

@@ -59,3 +59,47 @@ impl Connection {
         Err(refused(&self.address, "the broker asks for ever more".to_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use kafka_protocol::{
+        ResponseError,
+        messages::{ApiKey, SaslHandshakeRequest, SaslHandshakeResponse},
+        protocol::StrBytes,
+    };
+
+    use super::super::{
+        Options,
+        security::{Mechanism, Sasl, Security},
+    };
+    use super::*;
+    use crate::standin;
+
+    /// A broker that takes other ways to say who one is names them.
+    #[tokio::test]
+    async fn a_mechanism_that_is_not_taken() {
+        let (listener, port) = standin::listener().await;
+        let served = &[(ApiKey::SaslHandshake, 1), (ApiKey::SaslAuthenticate, 2)];
+        standin::serve(listener, served, |asked| {
+            assert_eq!(asked.read::<SaslHandshakeRequest>().mechanism.as_str(), "SCRAM-SHA-512");
+            let taken = ["PLAIN", "SCRAM-SHA-256"].map(StrBytes::from_static_str);
+            let refusal = SaslHandshakeResponse::default()
+                .with_error_code(ResponseError::UnsupportedSaslMechanism.code())
+                .with_mechanisms(taken.to_vec());
+            asked.answer(&refusal)
+        });
+        let sasl = Sasl {
+            mechanism: Mechanism::ScramSha512,
+            user: "alice".to_owned(),
+            password: "open sesame".to_owned(),
+        };
+        let options =
+            Options::new("test", Duration::from_secs(5)).secured(Security { tls: None, sasl: Some(sasl) });
+        let error = Connection::connect(&format!("127.0.0.1:{port}"), &options).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("does not let in alice by SCRAM-SHA-512"), "{text}");
+        assert!(text.contains("the broker takes PLAIN, SCRAM-SHA-256"), "{text}");
+    }
+}

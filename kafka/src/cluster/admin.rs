@@ -56,6 +56,7 @@ impl From<AskError> for AdminError {
         match error {
             AskError::NoBroker(error) => error.into(),
             AskError::Call(error) => error.into(),
+            AskError::NoController => Self::NoController,
         }
     }
 }

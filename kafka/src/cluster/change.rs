@@ -42,6 +42,7 @@ impl From<AskError> for ChangeError {
         match error {
             AskError::NoBroker(error) => Self::NoBroker(error),
             AskError::Call(error) => Self::Call(error),
+            AskError::NoController => Self::NoController,
         }
     }
 }

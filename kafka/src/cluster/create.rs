@@ -1,8 +1,10 @@
 //! Creating a topic, whatever happens between request and answer.
 
+use kafka_protocol::ResponseError;
+
 use super::{AskError, Cluster, ControllerError, NoBroker, PATIENCE};
 use crate::{
-    client::{CreateError, Created, Metadata, Topics},
+    client::{CreateError, Created, Metadata, TopicMetadata, Topics},
     retry::Retry,
     topic::NewTopic,
 };
@@ -23,6 +25,7 @@ impl From<AskError> for CreateTopicError {
         match error {
             AskError::NoBroker(error) => Self::NoBroker(error),
             AskError::Call(error) => Self::Create(error.into()),
+            AskError::NoController => Self::Create(CreateError::NoController),
         }
     }
 }
@@ -63,20 +66,27 @@ impl Cluster {
 
     /// `began`: an earlier request of ours may have created it.
     async fn create_once(&self, topic: &NewTopic, began: bool) -> Result<Created, CreateTopicError> {
-        let metadata = self.metadata(Topics::All).await?;
+        let names = [topic.name.clone()];
+        let metadata = self.metadata(Topics::Named(&names)).await?;
         if began && let Some(created) = found(topic, &metadata) {
             return Ok(created);
         }
-        let with = topic.name.collisions(metadata.topics.keys().map(String::as_str));
-        if !with.is_empty() {
-            return Err(CreateError::Collides { topic: topic.name.clone(), with }.into());
-        }
-        if metadata.topics.contains_key(topic.name.as_str()) {
+        if metadata.topics.get(topic.name.as_str()).is_some_and(is_there) {
             return Err(CreateError::AlreadyExists { topic: topic.name.clone() }.into());
         }
         let mut connection = self.controller(&metadata).await?;
-        Ok(connection.create_topic(topic, metadata.brokers.len()).await?)
+        // The controller's own count: another broker may know of fewer than there are, or of one that is gone.
+        let live = match topic.replication {
+            None => connection.metadata(Topics::None).await.map_err(AskError::from)?.brokers.len(),
+            Some(_) => metadata.brokers.len(),
+        };
+        Ok(connection.create_topic(topic, live).await?)
     }
+}
+
+/// Whether a broker has it, with leaders or still without.
+fn is_there(topic: &TopicMetadata) -> bool {
+    topic.error.as_ref().is_none_or(|error| error.is(ResponseError::LeaderNotAvailable))
 }
 
 /// The topic, if it is there as it was asked for.

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{AT_ONCE, AdminError, Cluster, PATIENCE, admin::patiently};
 use crate::{
-    client::{At, Group, Listed, Topics},
+    client::{At, DEAD, Group, Listed, Topics},
     error::KafkaError,
     retry::Retry,
     topic::{TopicName, TopicPartition},
@@ -87,7 +87,11 @@ impl Cluster {
 
     async fn group_once(&self, name: &str) -> Result<Reading, AdminError> {
         // Asking for a coordinator would create the topic.
-        let metadata = self.metadata(Topics::All).await?;
+        let mut metadata = self.metadata(Topics::All).await?;
+        if !metadata.topics.contains_key(OFFSETS_TOPIC) {
+            // The controller knows of the first group's topic before others do.
+            metadata = self.controller(&metadata).await?.metadata(Topics::All).await?;
+        }
         let unknown = || AdminError::UnknownGroup(name.to_owned());
         if !metadata.topics.contains_key(OFFSETS_TOPIC) {
             return Err(unknown());
@@ -96,7 +100,7 @@ impl Cluster {
         let mut connection = self.connect(&coordinator).await?;
         let group = connection.group(name).await?;
         let committed = connection.committed(name).await?;
-        if group.state == "Dead" && committed.is_empty() {
+        if group.state == DEAD && committed.is_empty() {
             return Err(unknown());
         }
         drop(connection);

@@ -20,6 +20,9 @@ pub enum OffsetsError {
     /// A leader, or whoever was asked for the leaders, gave no answer of use.
     #[error(transparent)]
     Call(#[from] Error),
+    /// Only the controller could have told whether there is such a topic.
+    #[error("Kafka has no controller at the moment; try again in a few seconds")]
+    NoController,
     /// There is no such topic.
     #[error("topic \"{topic}\" does not exist")]
     NotFound {
@@ -55,6 +58,7 @@ impl From<AskError> for OffsetsError {
         match error {
             AskError::NoBroker(error) => Self::NoBroker(error),
             AskError::Call(error) => Self::Call(error),
+            AskError::NoController => Self::NoController,
         }
     }
 }
@@ -62,7 +66,7 @@ impl From<AskError> for OffsetsError {
 impl OffsetsError {
     fn is_passing(&self) -> bool {
         match self {
-            Self::NoBroker(_) | Self::NoLeader { .. } => true,
+            Self::NoBroker(_) | Self::NoController | Self::NoLeader { .. } => true,
             Self::Call(error) => error.is_passing(),
             Self::Refused { source, .. } => source.retriable,
             Self::NotFound { .. } => false,

@@ -1,15 +1,14 @@
-//! Topics where Kafka keeps them: in ZooKeeper, which tells them while no broker answers too, or with KRaft (D43).
-//!
-//! Which of them it is, is seen by whether Kafka has ever written its topics into ZooKeeper.
+//! Topics where Kafka keeps them (D27): in ZooKeeper, which tells them while no broker answers too, or with KRaft (D43).
 
 use std::collections::BTreeMap;
 
-use super::{AskError, Cluster, NoBroker};
+use super::{AskError, Cluster};
 use crate::{
     client::{Connection, Error, Topics},
+    keeper::Keeper,
     partition::{PartitionState, TopicState},
     topic::TopicName,
-    zookeeper::{self, ZooKeeper},
+    zookeeper,
 };
 
 /// The version of a partition's state that KRaft's are shown in (D43).
@@ -21,7 +20,7 @@ pub enum TopicsError {
     /// ZooKeeper did not tell.
     #[error(transparent)]
     ZooKeeper(#[from] zookeeper::Error),
-    /// It keeps none, and the brokers did not tell.
+    /// KRaft keeps them, and the brokers did not tell.
     #[error(transparent)]
     Ask(#[from] AskError),
 }
@@ -31,35 +30,26 @@ impl Cluster {
     ///
     /// # Errors
     /// ZooKeeper does not tell, or no broker does where KRaft keeps them.
-    pub async fn topics(&self, zookeeper: &ZooKeeper) -> Result<Vec<String>, TopicsError> {
-        let topics = zookeeper.topics().await?;
-        if !topics.is_empty() || zookeeper.keeps_topics().await? {
-            return Ok(topics);
+    pub async fn topics(&self, keeper: &Keeper) -> Result<Vec<String>, TopicsError> {
+        match keeper {
+            Keeper::ZooKeeper(zookeeper) => Ok(zookeeper.topics().await?),
+            Keeper::KRaft => Ok(self.metadata(Topics::All).await?.topics.into_keys().collect()),
         }
-        let known = nobody_knows_none(self.metadata(Topics::All).await)?;
-        Ok(known.map(|known| known.topics.into_keys().collect()).unwrap_or_default())
     }
 
     /// One topic with its partitions' states (S-103), `None` where there is no such topic.
     ///
     /// # Errors
     /// ZooKeeper does not tell, or no broker does where KRaft keeps it.
-    pub async fn topic(
-        &self,
-        zookeeper: &ZooKeeper,
-        name: &TopicName,
-    ) -> Result<Option<TopicState>, TopicsError> {
-        if let Some(topic) = zookeeper.topic(name.as_str()).await? {
-            return Ok(Some(topic));
-        }
-        if zookeeper.keeps_topics().await? {
-            return Ok(None);
+    pub async fn topic(&self, keeper: &Keeper, name: &TopicName) -> Result<Option<TopicState>, TopicsError> {
+        if let Keeper::ZooKeeper(zookeeper) = keeper {
+            return Ok(zookeeper.topic(name.as_str()).await?);
         }
         let mut failed = 0;
         loop {
             match self.topic_once(name).await {
                 Err(error) if self.others(&error, &mut failed) => {}
-                result => return Ok(nobody_knows_none(result)?.flatten()),
+                result => return Ok(result?),
             }
         }
     }
@@ -69,17 +59,9 @@ impl Cluster {
         if let Some(found) = described(&mut connection, name).await? {
             return Ok(Some(found));
         }
-        // One broker learns of a new topic later than another.
-        let mut other = self.best().await?;
-        Ok(described(&mut other, name).await?)
-    }
-}
-
-/// Where no broker was ever there, nobody has topics.
-fn nobody_knows_none<T>(answer: Result<T, AskError>) -> Result<Option<T>, AskError> {
-    match answer {
-        Err(AskError::NoBroker(NoBroker { tried })) if tried.is_empty() => Ok(None),
-        answer => answer.map(Some),
+        // One broker learns of a new topic later than another: that there is none is not one's word alone.
+        let brokers = connection.metadata(Topics::None).await?;
+        Ok(described(&mut *self.controller(&brokers).await?, name).await?)
     }
 }
 

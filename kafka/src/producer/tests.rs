@@ -8,25 +8,24 @@ use std::{
     time::Instant,
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use kafka_protocol::{
     messages::{
-        ApiKey, ApiVersionsResponse, InitProducerIdResponse, MetadataResponse, ProduceRequest,
-        ProduceResponse, RequestHeader, ResponseHeader,
-        api_versions_response::ApiVersion,
-        metadata_response::{MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic},
+        ApiKey, InitProducerIdResponse, MetadataResponse, ProduceRequest, ProduceResponse,
+        metadata_response::{MetadataResponsePartition, MetadataResponseTopic},
         produce_response::{PartitionProduceResponse, TopicProduceResponse},
     },
-    protocol::{Decodable, Encodable, StrBytes},
+    protocol::StrBytes,
     records::RecordBatchDecoder,
-};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
 };
 
 use super::*;
-use crate::client::Options;
+use crate::{
+    client::Options,
+    standin::{self, Answer},
+};
+
+const SERVED: &[(ApiKey, i16)] = &[(ApiKey::Produce, 8), (ApiKey::Metadata, 7), (ApiKey::InitProducerId, 1)];
 
 /// What a broker does with a Produce request instead of storing and answering it.
 #[derive(Clone, Copy, Debug)]
@@ -52,63 +51,27 @@ struct Standin {
 
 impl Standin {
     async fn start(faults: impl IntoIterator<Item = Option<Fault>>) -> Arc<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let (listener, port) = standin::listener().await;
         let standin =
             Arc::new(Self { port, faults: Mutex::new(faults.into_iter().collect()), ..Self::default() });
         let serving = standin.clone();
-        tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                tokio::spawn(serving.clone().serve(socket));
+        standin::serve(listener, SERVED, move |asked| match asked.key {
+            ApiKey::Metadata => asked.answer(&serving.metadata()),
+            ApiKey::InitProducerId => {
+                asked.answer(&InitProducerIdResponse::default().with_producer_id(7.into()))
             }
+            ApiKey::Produce => match serving.produce(asked.read()) {
+                Ok(response) => asked.answer(&response),
+                Err(Fault::Hang) => Answer::Silence,
+                Err(_) => Answer::HangUp,
+            },
+            other => panic!("{other:?}"),
         });
         standin
     }
 
-    async fn serve(self: Arc<Self>, mut socket: TcpStream) {
-        while let Ok(length) = socket.read_u32().await {
-            let mut message = vec![0; length as usize];
-            socket.read_exact(&mut message).await.unwrap();
-            let mut message = Bytes::from(message);
-            let (key, version) = ((&message[..2]).get_i16(), (&message[2..4]).get_i16());
-            let key = ApiKey::try_from(key).unwrap();
-            let header = RequestHeader::decode(&mut message, key.request_header_version(version)).unwrap();
-            let mut answer = BytesMut::new();
-            let head = ResponseHeader::default().with_correlation_id(header.correlation_id);
-            head.encode(&mut answer, key.response_header_version(version)).unwrap();
-            match key {
-                ApiKey::ApiVersions => versions().encode(&mut answer, version).unwrap(),
-                ApiKey::Metadata => self.metadata().encode(&mut answer, version).unwrap(),
-                ApiKey::InitProducerId => {
-                    InitProducerIdResponse::default()
-                        .with_producer_id(7.into())
-                        .encode(&mut answer, version)
-                        .unwrap();
-                }
-                ApiKey::Produce => match self.produce(ProduceRequest::decode(&mut message, version).unwrap())
-                {
-                    Ok(response) => response.encode(&mut answer, version).unwrap(),
-                    Err(Fault::Hang) => continue,
-                    Err(_) => return,
-                },
-                other => panic!("{other:?}"),
-            }
-            socket.write_all(&crate::frame::seal(&answer).unwrap()).await.unwrap();
-        }
-    }
-
     fn metadata(&self) -> MetadataResponse {
-        let broker = MetadataResponseBroker::default()
-            .with_node_id(0.into())
-            .with_host(StrBytes::from_static_str("127.0.0.1"))
-            .with_port(self.port.into());
-        let partitions = (0..2).map(|index| {
-            MetadataResponsePartition::default().with_partition_index(index).with_leader_id(0.into())
-        });
-        let topic = MetadataResponseTopic::default()
-            .with_name(Some(StrBytes::from_static_str("t").into()))
-            .with_partitions(partitions.collect());
-        MetadataResponse::default().with_brokers(vec![broker]).with_topics(vec![topic])
+        standin::metadata(&[self.port]).with_topics(vec![led()])
     }
 
     fn produce(&self, request: ProduceRequest) -> Result<ProduceResponse, Fault> {
@@ -153,11 +116,14 @@ impl Standin {
     }
 }
 
-fn versions() -> ApiVersionsResponse {
-    let served = [(ApiKey::Produce, 8), (ApiKey::Metadata, 7), (ApiKey::InitProducerId, 1)];
-    let served =
-        served.map(|(key, last)| ApiVersion::default().with_api_key(key as i16).with_max_version(last));
-    ApiVersionsResponse::default().with_api_keys(served.to_vec())
+/// The topic, with two partitions that broker 0 leads.
+fn led() -> MetadataResponseTopic {
+    let partitions = (0..2).map(|index| {
+        MetadataResponsePartition::default().with_partition_index(index).with_leader_id(0.into())
+    });
+    MetadataResponseTopic::default()
+        .with_name(Some(StrBytes::from_static_str("t").into()))
+        .with_partitions(partitions.collect())
 }
 
 fn clock() -> Clock {
@@ -228,4 +194,24 @@ async fn progress_is_told() {
         "never faster than the rate: {:?}",
         progress.elapsed
     );
+}
+
+/// A test of a topic just created begins although the broker asked first does not know it: the controller does.
+#[tokio::test]
+async fn the_controller_knows_of_a_new_topic() {
+    let (uninformed, port) = standin::listener().await;
+    let standin = Standin::start([]).await;
+    let ports = [standin.port, port];
+    standin::serve(uninformed, SERVED, move |asked| {
+        if asked.key == ApiKey::InitProducerId {
+            return asked.answer(&InitProducerIdResponse::default().with_producer_id(7.into()));
+        }
+        let unknown = led().with_error_code(ResponseError::UnknownTopicOrPartition.code());
+        let unknown = unknown.with_partitions(Vec::new());
+        asked.answer(&standin::metadata(&ports).with_controller_id(0.into()).with_topics(vec![unknown]))
+    });
+    // Only its neighbour is known at first.
+    let cluster = Cluster::new([format!("127.0.0.1:{port}")], Options::new("test", Duration::from_secs(5)));
+    let producer = Producer::prepare(cluster, "t".parse().unwrap(), clock()).await.unwrap();
+    assert_eq!(producer.leaders, BTreeMap::from([(0, Some(0)), (1, Some(0))]));
 }

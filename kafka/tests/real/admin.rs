@@ -51,6 +51,9 @@ pub(crate) async fn administration(real: &RealCluster) {
     elections(&world).await;
     disks(&world).await;
     a_group(&world).await;
+    if real.kind == Kind::KRaft {
+        a_group_of_the_new_protocol(&world).await;
+    }
     the_cluster(&world).await;
 }
 
@@ -407,17 +410,7 @@ async fn a_group(world: &World<'_>) {
 
     create(world, "read", 2, 2).await;
     fill(world, "read", 2, 5, 10).await;
-    let config = |group: &str| -> BaseConsumer {
-        ClientConfig::new()
-            .set("bootstrap.servers", world.real.bootstrap().join(","))
-            .set("group.id", group)
-            .set("client.id", "reader-7")
-            .set("auto.offset.reset", "earliest")
-            .set("enable.auto.commit", "false")
-            .create()
-            .unwrap()
-    };
-    let mut consumer = config("readers");
+    let mut consumer = consumer(world, "readers", "classic");
     consumer.subscribe(&["read"]).unwrap();
     let read = tokio::task::spawn_blocking(move || {
         let mut read = 0;
@@ -473,6 +466,61 @@ async fn a_group(world: &World<'_>) {
     .await;
     let error = cluster.group("nobody").await.unwrap_err();
     assert_eq!(error.to_string(), "group \"nobody\" does not exist");
+}
+
+/// A reader of the topic `read`.
+fn consumer(world: &World<'_>, group: &str, protocol: &str) -> BaseConsumer {
+    ClientConfig::new()
+        .set("bootstrap.servers", world.real.bootstrap().join(","))
+        .set("group.id", group)
+        .set("group.protocol", protocol)
+        .set("client.id", "reader-7")
+        .set("auto.offset.reset", "earliest")
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap()
+}
+
+/// KIP-848: a group whose coordinator assigns its partitions has members too. The topic `read` is there, with ten records.
+async fn a_group_of_the_new_protocol(world: &World<'_>) {
+    let cluster = &world.cluster;
+    let consumer = consumer(world, "new-readers", "consumer");
+    consumer.subscribe(&["read"]).unwrap();
+    let (stop, stopped) = std::sync::mpsc::channel();
+    let reads = tokio::task::spawn_blocking(move || {
+        while stopped.try_recv().is_err() {
+            if let Some(message) = consumer.poll(std::time::Duration::from_millis(100)) {
+                consumer.commit_message(&message.unwrap(), CommitMode::Sync).unwrap();
+            }
+        }
+    });
+    let both: BTreeSet<_> = (0..2).map(|number| TopicPartition { topic: name("read"), number }).collect();
+    let reading = until("the group to have read all", async || {
+        let reading = cluster.group("new-readers").await.ok()?;
+        let all = reading.partitions.values().all(|one| one.committed == Some(5) && one.lag() == Some(0));
+        (all && reading.partitions.len() == 2 && reading.group.state == "Stable").then_some(reading)
+    })
+    .await;
+    let [member] = reading.group.members.as_slice() else { panic!("{reading:?}") };
+    assert_eq!((member.client.as_str(), member.host.as_str()), ("reader-7", "127.0.0.1"));
+    assert_eq!(member.assigned, both);
+    assert_eq!(reading.group.protocol, "consumer");
+    // As Kafka's own tool has it.
+    let servers = world.real.bootstrap().join(",");
+    let arguments = ["--bootstrap-server", &servers, "--describe", "--group", "new-readers", "--members"];
+    let main = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
+    let printed = world.real.tool(main, &arguments).end();
+    assert!(printed.success && printed.stdout.contains(&member.id), "{printed:?}");
+    let listed = &cluster.groups().await.unwrap().groups["new-readers"];
+    assert_eq!(listed.kind.as_deref().map(str::to_lowercase).as_deref(), Some("consumer"));
+
+    stop.send(()).unwrap();
+    reads.await.unwrap();
+    until("the group to be empty", async || {
+        let reading = cluster.group("new-readers").await.unwrap();
+        (reading.group.state == "Empty" && reading.group.members.is_empty()).then_some(())
+    })
+    .await;
 }
 
 async fn the_cluster(world: &World<'_>) {

@@ -3,9 +3,13 @@
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use kafka::zookeeper::{CONTROLLER, ZooKeeper, registration_path};
+use kafka::{
+    keeper::Keeper,
+    zookeeper::{CONTROLLER, ZooKeeper, registration_path},
+};
 use nix::sys::signal::Signal;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -224,6 +228,20 @@ impl RealCluster {
     /// Our view of the ZooKeeper; there must be one.
     pub(crate) fn in_zookeeper(&self) -> ZooKeeper {
         ZooKeeper::new(&self.connect(), PATIENCE).unwrap().limit(PATIENCE)
+    }
+
+    /// Who keeps its metadata.
+    pub(crate) fn keeper(&self) -> Keeper {
+        match self.kind {
+            Kind::ZooKeeper | Kind::Old => Keeper::ZooKeeper(Arc::new(self.in_zookeeper())),
+            Kind::KRaft => Keeper::KRaft,
+        }
+    }
+
+    /// Whether there is a node at `path` of its ZooKeeper, which must be one; by nothing of ours.
+    pub(crate) async fn has_node(&self, path: &str) -> bool {
+        let client = zookeeper_client::Client::connect(&self.connect()).await.unwrap();
+        client.check_stat(path).await.unwrap().is_some()
     }
 
     /// Kills a broker and waits until all others know. ZooKeeper is told at once; KRaft's controller waits out the

@@ -4,7 +4,7 @@ use kafka::{
     client::{At, CreateError},
     cluster::{ChangeError, Cluster, CreateTopicError},
     report::Report,
-    topic::{NewTopic, TopicName},
+    topic::{InvalidTopicName, NewTopic, TopicName},
 };
 use kafka_protocol::messages::{
     ApiKey, CreateTopicsRequest, CreateTopicsResponse, create_topics_request::CreatableTopic,
@@ -20,6 +20,9 @@ use crate::{
 const COLLIDES: &str = "WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') \
                         could collide. To avoid issues it is best to use either, but not both.\n";
 
+/// A topic that is deleted while one of its brokers is down.
+const DOOMED: &str = "doomed";
+
 fn name(text: &str) -> TopicName {
     text.parse().unwrap()
 }
@@ -30,21 +33,27 @@ pub(crate) async fn all_up(servers: &RealCluster, cluster: &Cluster, topic: &str
     // One partition on each broker.
     let lone = NewTopic { partitions: Some(3), replication: Some(1), ..NewTopic::new(name("lone")) };
     cluster.create_topic(&lone).await.unwrap();
+    // A replica on each broker.
+    let doomed = NewTopic { partitions: Some(1), replication: Some(3), ..NewTopic::new(name(DOOMED)) };
+    cluster.create_topic(&doomed).await.unwrap();
     let tools = [
         servers.topic_command(&["--create", "--topic", "a.b", "--partitions", "1"]),
         servers.topic_command(&["--alter", "--topic", topic, "--partitions", "2"]),
         servers.topic_command(&["--alter", "--topic", topic, "--partitions", "3"]),
     ];
+    let refused = servers.topic_command(&["--create", "--topic", "a b", "--partitions", "1"]);
     let [created, fewer, same] = tools.map(Tool::end);
     // S-104, D10
     assert!(created.success, "{created:?}");
     assert_eq!(created.stdout, format!("{COLLIDES}Created topic a.b.\n"), "{}", servers.kind);
     let twin = servers.topic_command(&["--create", "--topic", "a_b", "--partitions", "1"]);
     let ours = cluster.create_topic(&NewTopic::new(name("a_b"))).await;
-    let Err(CreateTopicError::Create(CreateError::Collides { with, .. })) = ours else { panic!("{ours:?}") };
+    let Err(CreateTopicError::Create(error @ CreateError::Collides(_))) = ours else { panic!("{ours:?}") };
     let theirs = said(twin.end());
-    let topics = if servers.kind == Kind::KRaft { "topic" } else { "topics" };
-    assert!(theirs.contains(&format!("collides with existing {topics}: {}", with.join(", "))), "{theirs}");
+    assert!(theirs.contains(&error.to_string()), "{}: we say {error}, the tool {theirs}", servers.kind);
+    let refused = said(refused.end());
+    let words = words(servers.kind, "a b").unwrap();
+    assert!(refused.contains(&words), "{}: {words}, the tool says {refused}", servers.kind);
     // S-106
     for (total, theirs) in [(2, fewer), (3, same)] {
         let ours = cluster.add_partitions(&name(topic), total).await;
@@ -76,10 +85,52 @@ async fn offsets(servers: &RealCluster, cluster: &Cluster, topic: &str) {
     }
 }
 
+/// S-102, S-103, S-109: a deletion is accepted and can't end, since a broker with a replica is down. Where ZooKeeper keeps
+/// topics it keeps this one; brokers have forgotten it, and so have their tool and we.
+async fn a_deletion_that_waits(servers: &RealCluster, cluster: &Cluster) {
+    let (keeper, doomed) = (servers.keeper(), name(DOOMED));
+    assert!(cluster.topic(&keeper, &doomed).await.unwrap().is_some());
+    cluster.delete_topic(&doomed).await.unwrap();
+    assert_eq!(cluster.topic(&keeper, &doomed).await.unwrap(), None, "{}", servers.kind);
+    let ours = cluster.topics(&keeper).await.unwrap();
+    assert!(!ours.contains(&DOOMED.to_owned()), "{}: {ours:?}", servers.kind);
+    let described = servers.topic_command(&["--describe", "--topic", DOOMED]);
+    until("both to list the same", async || {
+        let theirs = servers.topic_command(&["--list"]).end();
+        assert!(theirs.success, "{theirs:?}");
+        let mut theirs: Vec<&str> = theirs.stdout.lines().collect();
+        theirs.sort_unstable();
+        (cluster.topics(&keeper).await.unwrap() == theirs).then_some(())
+    })
+    .await;
+    let theirs = said(described.end());
+    // 3.9 writes 'Optional[doomed]'.
+    assert!(theirs.contains(DOOMED) && theirs.contains(" does not exist"), "{}: {theirs}", servers.kind);
+    if servers.zookeeper.is_some() {
+        assert!(servers.has_node(&format!("/brokers/topics/{DOOMED}")).await, "the deletion has not ended");
+    }
+    if servers.kind == Kind::Old {
+        let connect = servers.connect();
+        let theirs = servers.tool("kafka.admin.TopicCommand", &["--zookeeper", &connect, "--list"]).end();
+        assert!(theirs.stdout.contains(&format!("{DOOMED} - marked for deletion")), "{theirs:?}");
+    }
+}
+
+/// Once the broker is back, the deletion ends.
+pub(crate) async fn all_up_again(servers: &RealCluster) {
+    if servers.zookeeper.is_some() {
+        until("the deletion to end", async || {
+            (!servers.has_node(&format!("/brokers/topics/{DOOMED}")).await).then_some(())
+        })
+        .await;
+    }
+}
+
 /// With a broker gone: S-110, S-111, S-112, D41.
 pub(crate) async fn one_down(servers: &RealCluster, cluster: &Cluster) {
     let created = cluster.create_topic(&NewTopic::new(name("of-two"))).await.unwrap();
     assert_eq!((created.partitions, created.replication), (1, 2), "{}", servers.kind);
+    a_deletion_that_waits(servers, cluster).await;
     for (report, option, topic) in [
         (Report::UnderReplicated, "--under-replicated-partitions", "orders"),
         (Report::Unavailable, "--unavailable-partitions", "lone"),
@@ -159,7 +210,28 @@ async fn names(servers: &RealCluster) {
         let ours = topic.name.parse::<TopicName>();
         let theirs = topic.error_message.map(|words| words.to_string());
         assert_eq!(ours.is_ok(), topic.error_code == 0, "{}: {ours:?}, {theirs:?}", servers.kind);
+        assert_eq!(words(servers.kind, &topic.name), theirs, "{}", servers.kind);
     }
+}
+
+/// What Kafka says of a name it does not take: what we say, but no more than the first thing that is wrong (S-104). 2.8 says
+/// the same in its own words; of a wrong name we ask no broker, so ours are those of the versions since.
+fn words(kind: Kind, name: &str) -> Option<String> {
+    let InvalidTopicName { name, mut reasons } = name.parse::<TopicName>().err()?;
+    reasons.truncate(1);
+    if kind != Kind::Old {
+        return Some(InvalidTopicName { name, reasons }.to_string());
+    }
+    Some(match name.as_str() {
+        "" => "Topic name is illegal, it can't be empty".to_owned(),
+        "." | ".." => r#"Topic name cannot be "." or "..""#.to_owned(),
+        long if reasons[0].contains("longer") => {
+            format!("Topic name is illegal, it can't be longer than 249 characters, topic name: {long}")
+        }
+        other => format!(
+            r#"Topic name "{other}" is illegal, it contains a character other than ASCII alphanumerics, '.', '_' and '-'"#
+        ),
+    })
 }
 
 /// All a tool said.

@@ -5,31 +5,31 @@ use kafka::{
     cluster::Cluster,
     partition::PartitionState,
     topic::{NewTopic, TopicName},
-    zookeeper::ZooKeeper,
 };
 
 use crate::{
     cluster::RealCluster,
-    harness::{PATIENCE, ZooKeeperServer, until},
+    harness::{PATIENCE, until},
 };
 
 /// S-102, S-103, D43: list and description of a KRaft cluster, through a new leader and, where that broker was it, a new
 /// controller. A broker of it stays down.
 pub(crate) async fn topics_without_zookeeper(real: &mut RealCluster) {
     let cluster = Cluster::new(real.bootstrap(), Options::new("test", PATIENCE));
-    let server = ZooKeeperServer::start();
-    let zookeeper = ZooKeeper::new(&server.address(), PATIENCE).unwrap().limit(PATIENCE);
-    assert!(!zookeeper.keeps_topics().await.unwrap());
+    let keeper = real.keeper();
     let name: TopicName = "kept".parse().unwrap();
-    assert_eq!(cluster.topic(&zookeeper, &name).await.unwrap(), None);
+    assert_eq!(cluster.topic(&keeper, &name).await.unwrap(), None);
+    // While no broker runs, nobody knows; that is not to have none.
     let nobody = cluster.at([]);
-    assert!(nobody.topics(&zookeeper).await.unwrap().is_empty(), "where no broker was ever there");
-    assert_eq!(nobody.topic(&zookeeper, &name).await.unwrap(), None);
+    for error in [nobody.topics(&keeper).await.unwrap_err(), nobody.topic(&keeper, &name).await.unwrap_err()]
+    {
+        assert_eq!(error.to_string(), "no broker answered: none is known");
+    }
 
     let new = NewTopic { partitions: Some(2), replication: Some(3), ..NewTopic::new(name.clone()) };
     cluster.create_topic(&new).await.unwrap();
-    assert!(cluster.topics(&zookeeper).await.unwrap().contains(&"kept".to_owned()));
-    let topic = cluster.topic(&zookeeper, &name).await.unwrap().unwrap();
+    assert!(cluster.topics(&keeper).await.unwrap().contains(&"kept".to_owned()));
+    let topic = cluster.topic(&keeper, &name).await.unwrap().unwrap();
     assert_eq!(topic.states.len(), 2);
     let controller_epoch = controller_epoch(real);
     for (number, replicas) in &topic.assignment {
@@ -41,7 +41,7 @@ pub(crate) async fn topics_without_zookeeper(real: &mut RealCluster) {
     let leader = topic.states[&0].leader;
     real.kill(leader.cast_unsigned()).await;
     let state = until("another leader", async || {
-        let mut topic = cluster.topic(&zookeeper, &name).await.ok()??;
+        let mut topic = cluster.topic(&keeper, &name).await.ok()??;
         topic.states.remove(&0).filter(|state| state.leader >= 0 && state.leader != leader)
     })
     .await;

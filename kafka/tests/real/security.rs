@@ -6,28 +6,16 @@ use kafka::client::{
     Connection, Error, Options, Topics,
     security::{Mechanism, Sasl, Tls},
 };
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 use crate::{
     LIMIT,
+    certificates::Certificates,
     cluster::{Kind, RealCluster, Setup},
+    deletion::deletion_is_disabled,
     harness::{Tool, until},
 };
 
 const PASSWORD: &str = "open sesame";
-
-/// An authority, and a key with its certificate for 127.0.0.1, all in PEM.
-fn certificates() -> (String, String) {
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_key = KeyPair::generate().unwrap();
-    let root = authority.self_signed(&authority_key).unwrap();
-    let issuer = Issuer::new(authority, authority_key);
-    let key = KeyPair::generate().unwrap();
-    let leaf =
-        CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    (root.pem(), format!("{}{}", key.serialize_pem(), leaf.pem()))
-}
 
 fn options(authority: &str, mechanism: Mechanism, password: &str) -> Options {
     let mut options = Options::new("test", LIMIT);
@@ -38,7 +26,8 @@ fn options(authority: &str, mechanism: Mechanism, password: &str) -> Options {
 
 #[tokio::test]
 async fn tls_and_sasl() {
-    let (authority, store) = certificates();
+    let certificates = Certificates::of(&["127.0.0.1"]);
+    let (authority, store) = (&certificates.authority, certificates.keystore());
     let dir = tempfile::tempdir().unwrap();
     let keystore = dir.path().join("broker.pem");
     fs::write(&keystore, store).unwrap();
@@ -46,15 +35,18 @@ async fn tls_and_sasl() {
     let extra = format!(
         "listener.security.protocol.map=CLIENT:SASL_SSL,INTERNAL:PLAINTEXT\n\
          ssl.keystore.type=PEM\nssl.keystore.location={}\n\
-         listener.name.client.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256\n\
+         listener.name.client.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n\
          listener.name.client.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
          user_alice=\"{PASSWORD}\";\n\
-         listener.name.client.scram-sha-256.sasl.jaas.config={scram}\n",
+         listener.name.client.scram-sha-256.sasl.jaas.config={scram}\n\
+         listener.name.client.scram-sha-512.sasl.jaas.config={scram}\ndelete.topic.enable=false\n",
         keystore.display()
     );
     let cluster = RealCluster::start(&Setup { brokers: 1, extra, ..Setup::of(Kind::ZooKeeper) }).await;
     let node = &cluster.nodes[0];
-    let credentials = format!("SCRAM-SHA-256=[iterations=4096,password={PASSWORD}]");
+    let credentials = ["SCRAM-SHA-256", "SCRAM-SHA-512"]
+        .map(|mechanism| format!("{mechanism}=[iterations=4096,password={PASSWORD}]"))
+        .join(",");
     let made = Tool::start(
         cluster.kind.version(),
         "kafka.admin.ConfigCommand",
@@ -72,34 +64,29 @@ async fn tls_and_sasl() {
     )
     .end();
     assert!(made.success, "{made:?}");
+    deletion_is_disabled(&cluster).await;
 
-    for mechanism in [Mechanism::Plain, Mechanism::ScramSha256] {
+    for mechanism in [Mechanism::Plain, Mechanism::ScramSha256, Mechanism::ScramSha512] {
         // The broker hears of new credentials a moment later.
         let mut connection = until("to be let in", async || {
-            Connection::connect(&node.address, &options(&authority, mechanism, PASSWORD)).await.ok()
+            Connection::connect(&node.address, &options(authority, mechanism, PASSWORD)).await.ok()
         })
         .await;
         assert!(connection.metadata(Topics::None).await.unwrap().brokers.contains_key(&0));
 
-        let wrong = options(&authority, mechanism, "guess");
+        let wrong = options(authority, mechanism, "guess");
         let error = Connection::connect(&node.address, &wrong).await.unwrap_err();
         assert!(matches!(error, Error::Sasl { .. }), "{error}");
         let text = error.to_string();
         assert!(text.contains("does not let in alice by") && !text.contains("guess"), "{text}");
         assert!(!format!("{wrong:?}").contains("guess"));
     }
-    let error = Connection::connect(&node.address, &options(&authority, Mechanism::ScramSha512, PASSWORD))
-        .await
-        .unwrap_err();
-    let text = error.to_string();
-    assert!(text.contains("the broker takes PLAIN, SCRAM-SHA-256"), "{text}");
-
-    let (other, _) = certificates();
+    let other = Certificates::of(&["127.0.0.1"]).authority;
     let error =
         Connection::connect(&node.address, &options(&other, Mechanism::Plain, PASSWORD)).await.unwrap_err();
     assert!(matches!(error, Error::Tls { .. }), "{error}");
     // TLS to a plain listener, and plain to one of TLS.
-    let error = Connection::connect(&node.internal, &options(&authority, Mechanism::Plain, PASSWORD))
+    let error = Connection::connect(&node.internal, &options(authority, Mechanism::Plain, PASSWORD))
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Tls { .. } | Error::Timeout { .. }), "{error}");

@@ -74,6 +74,7 @@ pub(crate) async fn a_topics_life(servers: &mut RealCluster) {
     println!("{kind}: {}", lines[0]);
     golden::one_down(servers, &cluster).await;
     servers.restart(1).await;
+    golden::all_up_again(servers).await;
     until("nobody to be missed", async || {
         cluster.report(Report::UnderReplicated).await.ok()?.is_empty().then_some(())
     })

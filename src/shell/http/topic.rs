@@ -1,7 +1,7 @@
 //! `/v1/topics` and what is below: passed straight to Kafka (S-102…S-106, S-109…S-112).
 //!
-//! List and description come from ZooKeeper, as the original's did, so they are told while no broker answers too; from
-//! the brokers where KRaft keeps them (D43).
+//! List and description come from where the brokers keep their metadata (D27): ZooKeeper, as the original's did, so they are
+//! told while no broker answers too; or the brokers themselves where KRaft keeps it (D43).
 //! The list is sorted; the guide's sample has no order. Everything else asks the brokers.
 
 use std::collections::BTreeMap;

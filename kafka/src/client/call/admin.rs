@@ -2,11 +2,11 @@
 
 use kafka_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, AlterPartitionReassignmentsRequest,
-    AlterPartitionReassignmentsResponse, ApiKey, DescribeClusterRequest, DescribeClusterResponse,
-    DescribeGroupsRequest, DescribeGroupsResponse, DescribeLogDirsRequest, DescribeLogDirsResponse,
-    DescribeQuorumRequest, DescribeQuorumResponse, ElectLeadersRequest, ElectLeadersResponse,
-    FindCoordinatorRequest, FindCoordinatorResponse, IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse, ListGroupsRequest, ListGroupsResponse,
+    AlterPartitionReassignmentsResponse, ApiKey, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse,
+    DescribeClusterRequest, DescribeClusterResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+    DescribeLogDirsRequest, DescribeLogDirsResponse, DescribeQuorumRequest, DescribeQuorumResponse,
+    ElectLeadersRequest, ElectLeadersResponse, FindCoordinatorRequest, FindCoordinatorResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListGroupsRequest, ListGroupsResponse,
     ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse, OffsetFetchRequest,
     OffsetFetchResponse,
 };
@@ -42,6 +42,8 @@ calls! {
     ListGroups: ListGroupsRequest => ListGroupsResponse, (0, 5), "Kafka 0.9";
     // From 6 on a group that does not exist is an error; before it is a dead one.
     DescribeGroups: DescribeGroupsRequest => DescribeGroupsResponse, (0, 5), "Kafka 0.9";
+    ConsumerGroupDescribe: ConsumerGroupDescribeRequest => ConsumerGroupDescribeResponse,
+        (0, 1), "Kafka 3.7 (KIP-848)";
     // From 8 on several groups are asked for at once; before 2 not all partitions.
     OffsetFetch: OffsetFetchRequest => OffsetFetchResponse, (2, 7), "Kafka 0.10.2";
     // From 4 on several keys are asked for at once.

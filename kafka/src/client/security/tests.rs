@@ -1,6 +1,5 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{
     ServerConfig,
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
@@ -13,18 +12,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
-/// An authority, and a certificate of it for 127.0.0.1 with its key, all in PEM.
-fn certificates() -> (String, String, String) {
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_key = KeyPair::generate().unwrap();
-    let root = authority.self_signed(&authority_key).unwrap();
-    let issuer = Issuer::new(authority, authority_key);
-    let key = KeyPair::generate().unwrap();
-    let leaf =
-        CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    (root.pem(), leaf.pem(), key.serialize_pem())
-}
+#[path = "../../../tests/real/certificates.rs"]
+mod certificates;
+
+use certificates::Certificates;
 
 /// A server that lets in who has a certificate of `authority`.
 fn server(authority: &str, certificate: &str, key: &str) -> TlsAcceptor {
@@ -65,13 +56,13 @@ async fn gets_in(tls: &Tls, acceptor: &TlsAcceptor) -> io::Result<()> {
 
 #[tokio::test]
 async fn brokers_that_ask_who_we_are() {
-    let (authority, certificate, key) = certificates();
+    let Certificates { authority, certificate, key } = Certificates::of(&["127.0.0.1"]);
     let pem = Some(authority.as_bytes());
     let acceptor = server(&authority, &certificate, &key);
     let known = Tls::proving(pem, certificate.as_bytes(), key.as_bytes()).unwrap();
     gets_in(&known, &acceptor).await.unwrap();
     gets_in(&Tls::new(pem).unwrap(), &acceptor).await.unwrap_err();
-    let (_, other, other_key) = certificates();
+    let Certificates { certificate: other, key: other_key, .. } = Certificates::of(&["127.0.0.1"]);
     let stranger = Tls::proving(pem, other.as_bytes(), other_key.as_bytes()).unwrap();
     gets_in(&stranger, &acceptor).await.unwrap_err();
 

@@ -283,6 +283,7 @@ fn partitions_of(truth: &Truth) -> impl Iterator<Item = (String, &State)> {
 fn asked(error: &AskError) -> Said {
     match error {
         AskError::NoBroker(error) => Said::NotDone(error.to_string()),
+        AskError::NoController => Said::NotDone(error.to_string()),
         AskError::Call(error) => called(error),
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use kafka::{
     client::{Options, security::Security},
     cluster::Cluster,
-    zookeeper::ZooKeeper,
+    keeper::Keeper,
 };
 use tokio::sync::{Mutex, Notify, watch};
 
@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 /// Asks the ensemble and the brokers themselves.
 #[derive(Debug)]
 pub struct Real {
-    pub(super) zookeeper: Arc<ZooKeeper>,
+    pub(super) keeper: Keeper,
     cluster: Cluster,
     /// Says where the brokers are.
     view: watch::Receiver<Arc<View>>,
@@ -28,16 +28,16 @@ pub struct Real {
 }
 
 impl Real {
-    /// Kafka at `zookeeper` (with its chroot), its brokers where the last view has them, spoken to as `security` says; their
+    /// Kafka whose metadata `keeper` keeps, its brokers where the last view has them, spoken to as `security` says; their
     /// logs show `client_id`.
     pub fn new(
-        zookeeper: Arc<ZooKeeper>,
+        keeper: Keeper,
         client_id: impl Into<String>,
         security: Security,
         view: watch::Receiver<Arc<View>>,
     ) -> Self {
         let cluster = Cluster::new([], Options::new(client_id, TIMEOUT).secured(security));
-        Self { zookeeper, cluster, view, reassigning: Mutex::default(), begun: Notify::default() }
+        Self { keeper, cluster, view, reassigning: Mutex::default(), begun: Notify::default() }
     }
 
     /// The brokers, where they are now; all share their connections.

@@ -26,7 +26,7 @@ fn by_zookeeper(error: &zookeeper::Error) -> ApiError {
 /// The brokers did not tell.
 pub(super) fn question(error: &AskError) -> ApiError {
     let code = match error {
-        AskError::NoBroker(_) => ErrorCode::KafkaUnavailable,
+        AskError::NoBroker(_) | AskError::NoController => ErrorCode::KafkaUnavailable,
         AskError::Call(call) => of_call(call),
     };
     ApiError::caused(code, error)
@@ -36,7 +36,9 @@ pub(super) fn question(error: &AskError) -> ApiError {
 pub(super) fn offsets(error: &OffsetsError) -> ApiError {
     let code = match error {
         OffsetsError::NotFound { .. } => ErrorCode::TopicNotFound,
-        OffsetsError::NoBroker(_) | OffsetsError::NoLeader { .. } => ErrorCode::KafkaUnavailable,
+        OffsetsError::NoBroker(_) | OffsetsError::NoController | OffsetsError::NoLeader { .. } => {
+            ErrorCode::KafkaUnavailable
+        }
         OffsetsError::Call(call) => of_call(call),
         OffsetsError::Refused { source, .. } if source.retriable => ErrorCode::KafkaUnavailable,
         OffsetsError::Refused { .. } => ErrorCode::KafkaRefused,

@@ -16,12 +16,12 @@ use crate::shell::http::{ApiError, topic::Time};
 impl Topics for Real {
     fn list(&self) -> BoxFuture<'_, Result<Vec<String>, ApiError>> {
         let cluster = self.cluster();
-        async move { cluster.topics(&self.zookeeper).await.map_err(|error| refused::topics(&error)) }.boxed()
+        async move { cluster.topics(&self.keeper).await.map_err(|error| refused::topics(&error)) }.boxed()
     }
 
     fn describe<'a>(&'a self, name: &'a TopicName) -> BoxFuture<'a, Result<Option<TopicState>, ApiError>> {
         let cluster = self.cluster();
-        async move { cluster.topic(&self.zookeeper, name).await.map_err(|error| refused::topics(&error)) }
+        async move { cluster.topic(&self.keeper, name).await.map_err(|error| refused::topics(&error)) }
             .boxed()
     }
 

@@ -198,7 +198,7 @@ fn refused(error: PrepareError) -> ApiError {
     let code = match &error {
         PrepareError::NoTopic(_) => ErrorCode::TopicNotFound,
         PrepareError::Topic { error, .. } if error.retriable => ErrorCode::KafkaUnavailable,
-        PrepareError::Ask(AskError::NoBroker(_)) => ErrorCode::KafkaUnavailable,
+        PrepareError::Ask(AskError::NoBroker(_) | AskError::NoController) => ErrorCode::KafkaUnavailable,
         PrepareError::Ask(AskError::Call(kafka::client::Error::Refused { source, .. }))
             if source.retriable =>
         {

@@ -32,12 +32,16 @@ fn is(error: ApiError, code: ErrorCode, message: &str) {
     assert_eq!((error.code, error.message.as_str()), (code, message));
 }
 
-// D43: what asks ZooKeeper and, where it keeps no topics, the brokers.
+// D43: what asks ZooKeeper or, where it keeps no topics, the brokers.
 #[test]
 fn topics_that_are_not_known() {
     let nobody = AskError::from(NoBroker { tried: Vec::new() });
     is(topics(&nobody.into()), KafkaUnavailable, "no broker answered: none is known");
     assert_eq!(topics(&AskError::from(too_old("DescribeQuorum")).into()).code, NotSupported);
+    let no_controller = AskError::NoController;
+    let words = "Kafka has no controller at the moment; try again in a few seconds";
+    is(question(&no_controller), KafkaUnavailable, words);
+    is(offsets(&no_controller.into()), KafkaUnavailable, words);
     let away = zookeeper::Error::Timeout {
         connect: "zk:1".to_owned(),
         doing: "list topics",

@@ -1,0 +1,78 @@
+//! Clusters whose brokers do not all know the same.
+
+use std::sync::Mutex;
+
+use kafka_protocol::{
+    ResponseError,
+    messages::{
+        ApiKey, CreateTopicsRequest, CreateTopicsResponse, MetadataResponse,
+        create_topics_response::CreatableTopicResult, metadata_response::MetadataResponseTopic,
+    },
+    protocol::StrBytes,
+};
+
+use super::*;
+use crate::{standin, topic::NewTopic};
+
+const SERVED: &[(ApiKey, i16)] = &[(ApiKey::Metadata, 7), (ApiKey::CreateTopics, 4)];
+/// Nobody listens there.
+const NOBODY: u16 = 1;
+
+fn cluster(port: u16) -> Cluster {
+    Cluster::new([format!("127.0.0.1:{port}")], Options::new("test", Duration::from_secs(5)))
+}
+
+/// Brokers on these ports, the controller among them, and no topic called `t`.
+fn without(ports: &[u16], controller: i32) -> MetadataResponse {
+    let topic = MetadataResponseTopic::default()
+        .with_name(Some(StrBytes::from_static_str("t").into()))
+        .with_error_code(ResponseError::UnknownTopicOrPartition.code());
+    standin::metadata(ports).with_controller_id(controller.into()).with_topics(vec![topic])
+}
+
+/// D41: the brokers that live are those that the controller has, whoever was asked first.
+#[tokio::test]
+async fn a_default_is_counted_by_the_controller() {
+    let (first, port) = standin::listener().await;
+    let (controller, at) = standin::listener().await;
+    let live = |ports: Vec<u16>| standin::metadata(&ports).with_controller_id(1.into());
+    standin::serve(first, SERVED, move |asked| asked.answer(&live(vec![port, at])));
+    let wanted = Arc::new(Mutex::new(Vec::new()));
+    let seen = wanted.clone();
+    standin::serve(controller, SERVED, move |asked| match asked.key {
+        ApiKey::Metadata => asked.answer(&live(vec![port, at, NOBODY])),
+        _ => {
+            let request: CreateTopicsRequest = asked.read();
+            seen.lock().unwrap().push(request.topics[0].replication_factor);
+            let created = CreatableTopicResult::default().with_name(request.topics[0].name.clone());
+            asked.answer(&CreateTopicsResponse::default().with_topics(vec![created]))
+        }
+    });
+    let created = cluster(port).create_topic(&NewTopic::new("t".parse().unwrap())).await.unwrap();
+    assert_eq!((created.replication, &*wanted.lock().unwrap()), (3, &vec![3]));
+    // What is asked for is passed on as it is.
+    let asked = NewTopic { replication: Some(2), ..NewTopic::new("u".parse().unwrap()) };
+    assert_eq!(cluster(port).create_topic(&asked).await.unwrap().replication, 2);
+}
+
+/// S-103, D16: what one broker has not heard of is not known to be absent while the controller does not tell.
+#[tokio::test]
+async fn not_known_is_not_absent() {
+    let name: TopicName = "t".parse().unwrap();
+    for controller in [1, -1] {
+        let (first, port) = standin::listener().await;
+        standin::serve(first, SERVED, move |asked| asked.answer(&without(&[port, NOBODY], controller)));
+        let error = cluster(port).metadata_of(&name).await.unwrap_err();
+        let expected = match controller {
+            1 => "127.0.0.1:1 can't be reached",
+            _ => "Kafka has no controller at the moment; try again in a few seconds",
+        };
+        assert_eq!(error.to_string(), expected);
+    }
+    // Its own word is enough.
+    let (first, port) = standin::listener().await;
+    let (controller, at) = standin::listener().await;
+    standin::serve(first, SERVED, move |asked| asked.answer(&without(&[port, at], 1)));
+    standin::serve(controller, SERVED, move |asked| asked.answer(&without(&[port, at], 1)));
+    assert!(!cluster(port).metadata_of(&name).await.unwrap().topics["t"].exists());
+}
