@@ -13,7 +13,10 @@ use tokio::sync::Mutex;
 use zookeeper_client::{Client, SessionState, Stat};
 
 pub use self::error::{Error, InvalidConnect};
-use self::nodes::{Node, Reader};
+use self::{
+    names::Names,
+    nodes::{Node, Reader},
+};
 use crate::{
     partition::{self, TopicState},
     registration::{self, Owner, Registration},
@@ -21,6 +24,7 @@ use crate::{
 
 mod connect;
 mod error;
+mod names;
 mod nodes;
 
 /// The active controller's node.
@@ -45,6 +49,7 @@ pub struct ZooKeeper {
     limit: Duration,
     client: Mutex<Option<Client>>,
     reader: Reader,
+    topics: Names,
 }
 
 /// Who the controller is.
@@ -81,7 +86,8 @@ impl ZooKeeper {
     pub fn new(connect: &str, session_timeout: Duration) -> Result<Self, InvalidConnect> {
         connect::check(connect)?;
         let (connect, client) = (connect.to_owned(), Mutex::new(None));
-        Ok(Self { connect, session_timeout, limit: LIMIT, client, reader: Reader::default() })
+        let (reader, topics) = (Reader::default(), Names::default());
+        Ok(Self { connect, session_timeout, limit: LIMIT, client, reader, topics })
     }
 
     /// The same with another limit for each question.
@@ -144,15 +150,12 @@ impl ZooKeeper {
     pub async fn topics(&self) -> Result<Vec<String>, Error> {
         let list = |client: Client| async move {
             // The deleted first: read after the topics, one could be missing that has only just ended.
-            let (deleted, topics) = (client.list_children(DELETED), client.list_children(TOPICS));
-            Ok((absent_is_none(deleted.await)?, absent_is_none(topics.await)?))
+            let deleted = client.list_children(DELETED);
+            tokio::try_join!(async { absent_is_none(deleted.await) }, self.topics.read(&client, TOPICS))
         };
         let (deleted, topics) = self.within("list topics", list).await?;
-        let (deleted, mut topics) =
-            (HashSet::<String>::from_iter(deleted.into_iter().flatten()), topics.unwrap_or_default());
-        topics.retain(|topic| !deleted.contains(topic));
-        topics.sort_unstable();
-        Ok(topics)
+        let deleted = HashSet::<String>::from_iter(deleted.into_iter().flatten());
+        Ok(topics.iter().filter(|topic| !deleted.contains(*topic)).cloned().collect())
     }
 
     /// One topic with its partitions' states (S-103), `None` where there is no such topic, or its deletion is accepted.

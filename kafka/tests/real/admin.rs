@@ -428,7 +428,9 @@ async fn a_group(world: &World<'_>) {
 
     let reading = until("the group", async || {
         let reading = cluster.group("readers").await.ok()?;
-        (reading.group.state == "Stable").then_some(reading)
+        // What a leader's followers do not have yet is not counted.
+        let counted = reading.partitions.values().all(|one| one.end == Some(5));
+        (reading.group.state == "Stable" && counted).then_some(reading)
     })
     .await;
     let [member] = reading.group.members.as_slice() else { panic!("{reading:?}") };
@@ -436,7 +438,7 @@ async fn a_group(world: &World<'_>) {
     let both: BTreeSet<_> = (0..2).map(|number| TopicPartition { topic: name("read"), number }).collect();
     assert_eq!(member.assigned, both);
     assert_eq!(reading.partitions.keys().cloned().collect::<BTreeSet<_>>(), both);
-    assert!(reading.partitions.values().all(|one| one.end == Some(5) && one.error.is_none()), "{reading:?}");
+    assert!(reading.partitions.values().all(|one| one.error.is_none()), "{reading:?}");
     let committed: u64 = reading.partitions.values().filter_map(|one| one.committed).sum();
     assert_eq!(committed, 4);
     let lag: u64 = reading.partitions.values().filter_map(kafka::cluster::Lag::lag).sum();

@@ -10,7 +10,6 @@ use kafka::{
     keeper::Keeper,
     zookeeper::{CONTROLLER, ZooKeeper, registration_path},
 };
-use nix::sys::signal::Signal;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
@@ -165,12 +164,12 @@ impl Node {
 
     /// SIGSTOP: connections stand, nobody answers.
     pub(crate) fn pause(&self) {
-        self.jvm.as_ref().expect("it runs").signal(Signal::SIGSTOP);
+        self.jvm.as_ref().expect("it runs").pause();
     }
 
     /// SIGCONT.
     pub(crate) fn resume(&self) {
-        self.jvm.as_ref().expect("it runs").signal(Signal::SIGCONT);
+        self.jvm.as_ref().expect("it runs").resume();
     }
 }
 

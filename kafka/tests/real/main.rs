@@ -102,6 +102,8 @@ async fn create_topics(world: &World) {
     // D41: no counts are given, the cluster has two brokers.
     let created = world.cluster.create_topic(&topic("topic1", None, None)).await.unwrap();
     assert_eq!((created.partitions, created.replication), (1, 2));
+    // Asked of the same client before and after each change of it.
+    assert_eq!(world.zookeeper.topics().await.unwrap(), ["topic1"]);
     let mut guarded = topic("orders.v1", Some(2), Some(2));
     guarded.configs.insert("min.insync.replicas".into(), "2".into());
     world.cluster.create_topic(&guarded).await.unwrap();

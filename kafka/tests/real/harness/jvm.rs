@@ -6,10 +6,15 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix::{
-    sys::signal::{Signal, killpg},
+    sys::{
+        signal::{Signal, killpg},
+        wait::{Id, WaitPidFlag, WaitStatus, waitid},
+    },
     unistd::Pid,
 };
 
@@ -107,8 +112,27 @@ impl Jvm {
         let _ = self.child.wait();
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
-        killpg(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+    /// SIGSTOP: connections stand, nobody answers. Returns once that is so: on a busy machine its other threads go on
+    /// until the first has taken the signal.
+    pub(crate) fn pause(&self) {
+        let pid = self.signal(Signal::SIGSTOP);
+        let stopped = || waitid(Id::Pid(pid), WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG).unwrap();
+        let began = Instant::now();
+        while stopped() == WaitStatus::StillAlive {
+            assert!(began.elapsed() < Duration::from_secs(30), "{pid} does not stop");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// SIGCONT.
+    pub(crate) fn resume(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) -> Pid {
+        let pid = Pid::from_raw(self.child.id().cast_signed());
+        killpg(pid, signal).unwrap();
+        pid
     }
 
     /// Fails the test if it has ended.

@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use nix::sys::signal::Signal;
-
 use super::{free_port, jvm::Jvm};
 
 const VERSION: &str = "3.9.2";
@@ -58,12 +56,12 @@ impl ZooKeeperServer {
 
     /// SIGSTOP: connections stand, nobody answers.
     pub(crate) fn pause(&self) {
-        self.jvm.signal(Signal::SIGSTOP);
+        self.jvm.pause();
     }
 
     /// SIGCONT.
     pub(crate) fn resume(&self) {
-        self.jvm.signal(Signal::SIGCONT);
+        self.jvm.resume();
     }
 }
 
@@ -97,12 +95,12 @@ impl Broker {
 
     /// Makes it hang.
     pub(crate) fn pause(&self) {
-        self.jvm.signal(Signal::SIGSTOP);
+        self.jvm.pause();
     }
 
     /// Lets it go on.
     pub(crate) fn resume(&self) {
-        self.jvm.signal(Signal::SIGCONT);
+        self.jvm.resume();
     }
 
     /// Fails the test if the JVM has ended.
