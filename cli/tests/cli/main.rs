@@ -683,7 +683,7 @@ async fn config_schema() {
     assert!(schema.get("required").is_none(), "without it, nothing need be set");
 }
 
-// S-092, S-093, S-116, D46: on DC/OS below /service/<name>, with the token of the DC/OS CLI's configuration.
+// S-092, S-093, S-094, S-116, D46: on DC/OS below /service/<name>, with the token of the DC/OS CLI's configuration.
 #[tokio::test(flavor = "multi_thread")]
 async fn on_dcos() {
     async fn echo(uri: Uri, headers: HeaderMap, _: Request) -> Response<String> {

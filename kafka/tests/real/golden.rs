@@ -1,4 +1,4 @@
-//! What we say beside what Kafka's own tools of the broker's version say, of the same cluster at the same moment.
+//! What we say beside what Kafka's own tools of the broker's version say, of the same cluster at the same moment (S-096).
 
 use kafka::{
     client::{At, CreateError},
