@@ -166,9 +166,18 @@ impl Cluster {
     /// # Errors
     /// None answers, or not this; or one does not know the topic, and the controller does not tell.
     pub async fn metadata_of(&self, topic: &TopicName) -> Result<Metadata, AskError> {
-        let topics = Topics::Named(std::slice::from_ref(topic));
+        self.metadata_of_each(std::slice::from_ref(topic)).await
+    }
+
+    /// The same of several topics.
+    ///
+    /// # Errors
+    /// As of [`Cluster::metadata_of`].
+    pub async fn metadata_of_each(&self, names: &[TopicName]) -> Result<Metadata, AskError> {
+        let topics = Topics::Named(names);
         let metadata = self.metadata(topics).await?;
-        if metadata.topics.get(topic.as_str()).is_some_and(TopicMetadata::exists) {
+        let exists = |name: &TopicName| metadata.topics.get(name.as_str()).is_some_and(TopicMetadata::exists);
+        if names.iter().all(exists) {
             return Ok(metadata);
         }
         Ok(self.controller(&metadata).await?.metadata(topics).await?)

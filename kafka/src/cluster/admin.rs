@@ -143,7 +143,7 @@ impl Cluster {
         patiently!(async { Ok(self.any_controller().await?.elect_preferred(partitions).await?) })
     }
 
-    async fn any_controller(&self) -> Result<Lent<'_>, AdminError> {
+    pub(super) async fn any_controller(&self) -> Result<Lent<'_>, AdminError> {
         let metadata = self.metadata(Topics::None).await?;
         Ok(self.controller(&metadata).await?)
     }

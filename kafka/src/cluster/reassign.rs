@@ -50,7 +50,7 @@ impl Cluster {
     /// A topic does not exist, or no answer of use.
     pub async fn assignment(&self, topics: &BTreeSet<TopicName>) -> Result<Assignment, AdminError> {
         let names: Vec<TopicName> = topics.iter().cloned().collect();
-        let metadata = self.metadata(Topics::Named(&names)).await?;
+        let metadata = self.metadata_of_each(&names).await?;
         let moving = self.reassignments().await?;
         let mut assignment = Assignment::new();
         for name in names {

@@ -6,7 +6,7 @@ use kafka_protocol::ResponseError;
 
 use super::{AdminError, Cluster, PATIENCE, admin::patiently};
 use crate::{
-    client::{Change, Resource, Setting, Topics},
+    client::{Change, Connection, Resource, Setting, Topics},
     error::KafkaError,
     retry::Retry,
 };
@@ -22,9 +22,13 @@ impl Cluster {
         keys: Option<&[&str]>,
     ) -> Result<BTreeMap<String, Setting>, AdminError> {
         patiently!(async {
-            let mut found = self.of(resource).await?.settings(std::slice::from_ref(resource), keys).await?;
-            let settings = found.remove(resource).unwrap_or_else(|| Ok(BTreeMap::new()));
-            settings.map_err(|error| missing(resource, error))
+            match settings_at(&mut *self.of(resource).await?, resource, keys).await {
+                // That there is no such topic is the controller's word.
+                Err(AdminError::UnknownTopic(_)) => {
+                    settings_at(&mut *self.any_controller().await?, resource, keys).await
+                }
+                answer => answer,
+            }
         })
     }
 
@@ -59,6 +63,16 @@ impl Cluster {
             }
         }
     }
+}
+
+async fn settings_at(
+    broker: &mut Connection,
+    resource: &Resource,
+    keys: Option<&[&str]>,
+) -> Result<BTreeMap<String, Setting>, AdminError> {
+    let mut found = broker.settings(std::slice::from_ref(resource), keys).await?;
+    let settings = found.remove(resource).unwrap_or_else(|| Ok(BTreeMap::new()));
+    settings.map_err(|error| missing(resource, error))
 }
 
 fn missing(resource: &Resource, error: KafkaError) -> AdminError {

@@ -5,14 +5,21 @@ use std::sync::Mutex;
 use kafka_protocol::{
     ResponseError,
     messages::{
-        ApiKey, CreateTopicsRequest, CreateTopicsResponse, MetadataResponse,
-        create_topics_response::CreatableTopicResult, metadata_response::MetadataResponseTopic,
+        ApiKey, CreateTopicsRequest, CreateTopicsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
+        ListPartitionReassignmentsResponse, MetadataResponse,
+        create_topics_response::CreatableTopicResult,
+        describe_configs_response::DescribeConfigsResult,
+        metadata_response::{MetadataResponsePartition, MetadataResponseTopic},
     },
     protocol::StrBytes,
 };
 
 use super::*;
-use crate::{standin, topic::NewTopic};
+use crate::{
+    client::Resource,
+    standin,
+    topic::{NewTopic, TopicPartition},
+};
 
 const SERVED: &[(ApiKey, i16)] = &[(ApiKey::Metadata, 7), (ApiKey::CreateTopics, 4)];
 /// Nobody listens there.
@@ -75,4 +82,40 @@ async fn not_known_is_not_absent() {
     standin::serve(first, SERVED, move |asked| asked.answer(&without(&[port, at], 1)));
     standin::serve(controller, SERVED, move |asked| asked.answer(&without(&[port, at], 1)));
     assert!(!cluster(port).metadata_of(&name).await.unwrap().topics["t"].exists());
+}
+
+/// D16: settings and placements of a topic, too, are told once the controller knows it.
+#[tokio::test]
+async fn the_controller_is_asked_for_what_one_does_not_know() {
+    const SERVED: &[(ApiKey, i16)] =
+        &[(ApiKey::Metadata, 7), (ApiKey::DescribeConfigs, 2), (ApiKey::ListPartitionReassignments, 0)];
+    let (first, port) = standin::listener().await;
+    let (controller, at) = standin::listener().await;
+    let configs = |asked: &standin::Asked, error: i16| {
+        let request: DescribeConfigsRequest = asked.read();
+        let result = DescribeConfigsResult::default()
+            .with_error_code(error)
+            .with_resource_type(request.resources[0].resource_type)
+            .with_resource_name(request.resources[0].resource_name.clone());
+        asked.answer(&DescribeConfigsResponse::default().with_results(vec![result]))
+    };
+    standin::serve(first, SERVED, move |asked| match asked.key {
+        ApiKey::Metadata => asked.answer(&without(&[port, at], 1)),
+        _ => configs(&asked, ResponseError::UnknownTopicOrPartition.code()),
+    });
+    standin::serve(controller, SERVED, move |asked| match asked.key {
+        ApiKey::Metadata => {
+            let mut known = without(&[port, at], 1);
+            known.topics[0].error_code = 0;
+            known.topics[0].partitions =
+                vec![MetadataResponsePartition::default().with_replica_nodes(vec![0.into(), 1.into()])];
+            asked.answer(&known)
+        }
+        ApiKey::DescribeConfigs => configs(&asked, 0),
+        _ => asked.answer(&ListPartitionReassignmentsResponse::default()),
+    });
+    let (cluster, name) = (cluster(port), "t".parse::<TopicName>().unwrap());
+    cluster.settings(&Resource::Topic(name.clone()), None).await.unwrap();
+    let placed = cluster.assignment(&[name.clone()].into()).await.unwrap();
+    assert_eq!(placed, [(TopicPartition { topic: name, number: 0 }, vec![0, 1])].into());
 }

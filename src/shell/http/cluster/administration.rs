@@ -76,7 +76,7 @@ impl Administration for Real {
         async move {
             let Some((topics, mut partitions)) = meant else { return cluster.elect_preferred(None).await };
             let names: Vec<TopicName> = topics.into_iter().collect();
-            let metadata = cluster.metadata(Topics::Named(&names)).await?;
+            let metadata = cluster.metadata_of_each(&names).await?;
             for topic in names {
                 let found = metadata.topics.get(topic.as_str()).filter(|found| found.error.is_none());
                 let found = found.ok_or_else(|| AdminError::UnknownTopic(topic.clone()))?;
