@@ -8,6 +8,8 @@
 
 mod administered;
 mod bench;
+#[path = "../../kafka/tests/real/certificates.rs"]
+mod certificates;
 mod cluster;
 mod eventually;
 mod install;

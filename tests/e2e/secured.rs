@@ -1,41 +1,65 @@
-//! A broker that speaks SASL_SSL alone: launched, checked, and asked by every kind of topic route (D39).
+//! A broker that speaks SASL_SSL alone: launched, checked, and asked by every kind of topic route (D39), by the settings
+//! that README shows.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
-
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command, time::Duration};
 
 use crate::{
-    cluster::{Cluster, FREE, all_running, text},
+    certificates::Certificates,
+    cluster::{Cluster, FREE, UP, all_running, text},
+    eventually::eventually,
     topics::{dcos_kafka, says},
 };
 
 const PASSWORD: &str = "open-sesame";
+/// Where README has the scheduler's files.
+const THERE: &str = "/etc/kafka/";
 
-/// What the broker and the scheduler read: an authority, the broker's key, its users, the scheduler's password.
+/// What the broker and the scheduler read: an authority, the broker's key, its user, the scheduler's password.
 fn files(dir: &Path) {
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_key = KeyPair::generate().unwrap();
-    let root = authority.self_signed(&authority_key).unwrap();
-    let issuer = Issuer::new(authority, authority_key);
-    let key = KeyPair::generate().unwrap();
-    let names = ["127.0.0.1", "localhost"].map(str::to_owned);
-    let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    let certificates = Certificates::of(&["127.0.0.1", "localhost"]);
     let users = format!(
-        "KafkaServer {{\n  org.apache.kafka.common.security.plain.PlainLoginModule required\n  \
-         username=\"broker\" password=\"{PASSWORD}\" user_broker=\"{PASSWORD}\" user_mesos=\"{PASSWORD}\";\n}};\n"
+        "KafkaServer {{\n  org.apache.kafka.common.security.scram.ScramLoginModule required\n  \
+         username=\"broker\" password=\"{PASSWORD}\";\n}};\n"
     );
     for (name, text) in [
-        ("ca.pem", root.pem()),
-        ("broker.pem", format!("{}{}", key.serialize_pem(), leaf.pem())),
+        ("ca.pem", certificates.authority.clone()),
+        ("broker.pem", certificates.keystore()),
         ("jaas.conf", users),
-        ("password", format!("{PASSWORD}\n")),
+        ("mesos.password", format!("{PASSWORD}\n")),
         ("wrong", "guess\n".to_owned()),
     ] {
         let path = dir.join(name);
         fs::write(&path, text).unwrap();
         let mode = if name == "ca.pem" { 0o644 } else { 0o600 };
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+/// The settings of README's example, its files in `dir`.
+fn shown_settings(dir: &Path) -> Vec<(String, String)> {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let example = readme.split("```").find(|block| block.starts_with("\nBROKER_SECURITY_PROTOCOL=")).unwrap();
+    let words = example.split_whitespace().filter(|word| !matches!(*word, "\\" | "…"));
+    let here = format!("{}/", dir.display());
+    words
+        .map(|word| word.split_once('=').unwrap())
+        .map(|(name, value)| (name.to_owned(), value.replace(THERE, &here)))
+        .collect()
+}
+
+/// Users that SCRAM knows are in ZooKeeper. The brokers' own must be there before they log in to each other, so they are
+/// given by the tool that needs no broker, as README says; again until the first broker has made its place there.
+async fn give_users(cluster: &Cluster) {
+    let zookeeper = cluster.api().await.connection().await.unwrap().body.zookeeper;
+    for user in ["broker", "mesos"] {
+        let credentials = format!("SCRAM-SHA-512=[password={PASSWORD}]");
+        let line = ["tool", "configs", "--zookeeper", &zookeeper, "--alter", "--entity-type", "users"];
+        let line = [&line[..], &["--entity-name", user, "--add-config", &credentials]].concat();
+        eventually("the user is known", Duration::from_secs(120), async || {
+            let output = cluster.run(&line);
+            if output.status.success() { Ok(()) } else { Err(text(&output.stderr)) }
+        })
+        .await;
     }
 }
 
@@ -46,22 +70,23 @@ async fn brokers_that_ask_who_we_are() {
     let file = |name: &str| dir.path().join(name).display().to_string();
     let options =
         format!("-Djava.security.auth.login.config={} -Dzookeeper.sasl.client=false", file("jaas.conf"));
-    let (authorities, store, password) = (file("ca.pem"), file("broker.pem"), file("password"));
-    let cluster = Cluster::new(&[
-        ("BROKER_SECURITY_PROTOCOL", "SASL_SSL"),
-        ("BROKER_JVM_OPTS", &options),
-        ("KAFKA_OVERRIDE_SASL_ENABLED_MECHANISMS", "PLAIN"),
-        ("KAFKA_OVERRIDE_SASL_MECHANISM_INTER_BROKER_PROTOCOL", "PLAIN"),
+    let (authorities, store) = (file("ca.pem"), file("broker.pem"));
+    let shown = shown_settings(dir.path());
+    let shown = shown.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let keys = [
+        ("BROKER_JVM_OPTS", options.as_str()),
         ("KAFKA_OVERRIDE_SSL_KEYSTORE_TYPE", "PEM"),
         ("KAFKA_OVERRIDE_SSL_KEYSTORE_LOCATION", &store),
         ("KAFKA_OVERRIDE_SSL_TRUSTSTORE_TYPE", "PEM"),
         ("KAFKA_OVERRIDE_SSL_TRUSTSTORE_LOCATION", &authorities),
-        ("KAFKA_CLIENT_CA_FILE", &authorities),
-        ("KAFKA_CLIENT_SASL_MECHANISM", "PLAIN"),
-        ("KAFKA_CLIENT_SASL_USER", "mesos"),
-        ("KAFKA_CLIENT_SASL_PASSWORD_FILE", &password),
-    ]);
-    cluster.up(&[&FREE[..], &["--brokers", "1"]].concat());
+    ];
+    let settings: Vec<_> = shown.chain(keys).collect();
+    assert!(settings.contains(&("KAFKA_CLIENT_SASL_MECHANISM", "SCRAM-SHA-512")), "{settings:?}");
+    let mut cluster = Cluster::new(&settings);
+    cluster.foreground(&[&FREE[..], &["--brokers", "1"]].concat());
+    eventually("it is registered", UP, async || cluster.api().await.connection().await.map(|_| ())).await;
+    give_users(&cluster).await;
+    cluster.complete().await;
     assert!(all_running(&cluster.brokers(1).await));
 
     let created = says(&cluster, "topic create orders --partitions=2 --replication=1").await;
@@ -90,7 +115,7 @@ async fn brokers_that_ask_who_we_are() {
     cluster.complete().await;
     let output = dcos_kafka(&cluster, "topic create orders").await;
     let said = text(&output.stderr);
-    assert!(!output.status.success() && said.contains("does not let in mesos by PLAIN"), "{said}");
+    assert!(!output.status.success() && said.contains("does not let in mesos by SCRAM-SHA-512"), "{said}");
     the_secret_is_nowhere(&cluster);
 }
 
