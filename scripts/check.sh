@@ -59,6 +59,7 @@ for version in 3.9.2 2.8.2 4.1.2; do step kafka scripts/fetch-kafka.sh "$version
 step statsd scripts/fetch-statsd.sh
 step schemathesis scripts/fetch-schemathesis.sh
 step jolokia scripts/fetch-jolokia.sh
+step kafka-clients scripts/fetch-kafka-clients.sh
 step conformance joined conformance
 step tests tests
 step openapi scripts/schemathesis.sh

@@ -12,6 +12,7 @@ mod bench;
 mod certificates;
 mod cluster;
 mod eventually;
+mod guide;
 mod install;
 mod journal;
 mod laptop;

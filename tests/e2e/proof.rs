@@ -35,6 +35,9 @@ async fn nothing_acknowledged_is_lost() {
         ("KAFKA_OVERRIDE_MIN_INSYNC_REPLICAS", "2"),
         ("KAFKA_OVERRIDE_AUTO_CREATE_TOPICS_ENABLE", "false"),
         ("KAFKA_OVERRIDE_DELETE_TOPIC_ENABLE", "false"),
+        // One that hangs is missed soon, and does not take its time to stop.
+        ("KAFKA_OVERRIDE_ZOOKEEPER_SESSION_TIMEOUT_MS", "10000"),
+        ("BROKER_KILL_GRACE_SEC", "10"),
         // Leaders come back when they are told to.
         ("KAFKA_OVERRIDE_AUTO_LEADER_REBALANCE_ENABLE", "false"),
     ]);
@@ -83,13 +86,16 @@ async fn nothing_acknowledged_is_lost() {
     journal.goes_on(500).await;
     assert_eq!(running_tasks(&cluster).await, tasks, "task ids are the same");
 
+    a_sick_broker_is_found(&cluster, &jvms, 1).await;
     restarted_by_an_operator(&cluster, &jvms, 1, &tasks[1]).await;
+    nobody_is_missed(&cluster).await;
     journal.goes_on(500).await;
     assert_eq!(running_tasks(&cluster).await, tasks, "task ids are the same");
 
     crate::administered::preferred_leaders_return(&cluster, TOPIC, 1).await;
     journal.goes_on(500).await;
 
+    crate::guide::clients(&cluster).await;
     a_topic_is_measured(&cluster).await;
     crate::administered::administered(&cluster).await;
     journal.goes_on(500).await;
@@ -198,6 +204,37 @@ async fn configured(cluster: &Cluster, before: &BTreeMap<u32, Jvm>) -> BTreeMap<
     assert!(running(cluster).await.iter().all(|broker| broker.config_id == target && broker.generation == 1));
     assert!(cluster.sandboxes().iter().all(|sandbox| sandboxes.contains(sandbox)), "nothing was launched");
     after
+}
+
+/// S-120: a broker hangs, and the guide's route finds it: the report of partitions that miss a replica, then the topic.
+async fn a_sick_broker_is_found(cluster: &Cluster, jvms: &BTreeMap<u32, Jvm>, id: u32) {
+    assert!(jvms[&id].process.signal(Signal::SIGSTOP));
+    let api = cluster.api().await;
+    eventually("its partitions are reported", Duration::from_secs(60), async || {
+        let report = api.under_replicated_partitions().await.map_err(|error| error.to_string())?.body.message;
+        let of_topic: Vec<_> =
+            report.lines().filter(|line| line.contains(&format!("Topic: {TOPIC}\t"))).collect();
+        if of_topic.len() == 3 { Ok(()) } else { Err(report) }
+    })
+    .await;
+    let described: serde_json::Value =
+        serde_json::from_str(&cli(cluster, &format!("topic describe {TOPIC}")).await).unwrap();
+    for (number, partition) in described["partitions"].as_array().unwrap().iter().enumerate() {
+        let isr: Vec<_> =
+            partition[number.to_string()]["isr"].as_array().unwrap().iter().map(|id| id.as_u64()).collect();
+        let missing: Vec<_> = (0..3).filter(|id| !isr.contains(&Some(*id))).collect();
+        assert_eq!(missing, [u64::from(id)], "the one that hangs: {described}");
+    }
+}
+
+/// S-120: its restart has repaired it.
+async fn nobody_is_missed(cluster: &Cluster) {
+    let api = cluster.api().await;
+    eventually("nothing is reported", Duration::from_secs(60), async || {
+        let report = api.under_replicated_partitions().await.map_err(|error| error.to_string())?.body.message;
+        if report.is_empty() { Ok(()) } else { Err(report) }
+    })
+    .await;
 }
 
 /// S-099, D15: another JVM for one broker, its task's id as the answer.
