@@ -6,7 +6,7 @@
 use std::fmt;
 
 use api::ids::BrokerId;
-use kafka::snapshot::PartitionId;
+use kafka::topic::TopicPartition;
 
 use crate::{
     broker::{Broker, Condition, ConfigId},
@@ -107,7 +107,7 @@ pub enum Wait {
         /// What for.
         restart: Restart,
         /// Partitions that no order of restarts keeps available to `acks=all` writers (D26).
-        unavoidable: Vec<PartitionId>,
+        unavoidable: Vec<TopicPartition>,
     },
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 use api::ids::BrokerId;
 use kafka::{
     availability::{self, Verdict},
-    snapshot::PartitionId,
+    topic::TopicPartition,
 };
 
 use crate::{
@@ -258,7 +258,7 @@ fn may_serve(broker: &Broker) -> bool {
 
 /// Whether `broker` may be taken down now, and if not, why. Answers the partitions that are unavailable to `acks=all`
 /// writers meanwhile, whatever the order.
-pub fn gate(state: &State, broker: BrokerId, now: Timestamp) -> Result<Vec<PartitionId>, Blocked> {
+pub fn gate(state: &State, broker: BrokerId, now: Timestamp) -> Result<Vec<TopicPartition>, Blocked> {
     if let Connection::Disconnected { reason } = &state.connection {
         return Err(Blocked::Disconnected { reason: reason.clone() });
     }

@@ -15,7 +15,10 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use crate::snapshot::{PartitionId, Snapshot};
+use crate::{
+    snapshot::Snapshot,
+    topic::{TopicName, TopicPartition},
+};
 
 /// The answer, with its facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +26,7 @@ pub enum Verdict {
     /// It may be stopped.
     Ok {
         /// Partitions that are unavailable to `acks=all` writers meanwhile, whatever the order.
-        unavoidable: Vec<PartitionId>,
+        unavoidable: Vec<TopicPartition>,
     },
     /// It may not.
     Blocked {
@@ -38,7 +41,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
     /// Which.
-    pub partition: PartitionId,
+    pub partition: TopicPartition,
     /// Its replicas in sync.
     pub isr: BTreeSet<u32>,
     /// Those of them that are not alive.
@@ -62,7 +65,7 @@ pub enum Unknown {
     /// A topic on the broker is not known well enough.
     Topic {
         /// Which.
-        topic: String,
+        topic: TopicName,
         /// What Kafka said.
         reason: String,
     },

@@ -6,7 +6,7 @@
 //! Where KRaft keeps the metadata, no client can reach the controller: brokers name one of themselves at random and pass
 //! on what it is asked (KIP-590), so the same questions go the same way.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     client::{Error, Metadata, Options, TopicMetadata, Topics},
@@ -203,17 +203,14 @@ impl Cluster {
         let metadata = connection.metadata(Topics::All).await?;
         let names: Vec<&str> = metadata.topics.keys().map(String::as_str).collect();
         let mut min_isr = connection.min_insync_replicas(&names).await?;
-        let topics = metadata.topics.into_iter().filter_map(|(name, topic)| {
-            let described = min_isr.remove(&name)?; // deleted meanwhile
+        let mut topics = BTreeMap::new();
+        for (name, topic) in metadata.topics {
+            let Some(described) = min_isr.remove(&name) else { continue }; // deleted meanwhile
             let min_isr = topic.error.map_or(described, |error| Err(error.to_string()));
-            Some((name, Topic { min_isr, internal: topic.internal, partitions: topic.partitions }))
-        });
-        Ok(Snapshot {
-            taken_at: now,
-            controller: metadata.controller,
-            topics: topics.collect(),
-            brokers: metadata.brokers,
-        })
+            let name = name.parse().map_err(|error| connection.misnamed(error))?;
+            topics.insert(name, Topic { min_isr, internal: topic.internal, partitions: topic.partitions });
+        }
+        Ok(Snapshot { taken_at: now, controller: metadata.controller, topics, brokers: metadata.brokers })
     }
 
     /// The controller's broker, or another where there is no controller or it does not answer.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use crate::{client::Moving, snapshot::PartitionId};
+use crate::{client::Moving, topic::TopicPartition};
 
 /// What is wrong with the partitions of a report, by the options of `kafka-topics.sh`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Eligible {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// Which one.
-    pub id: PartitionId,
+    pub id: TopicPartition,
     /// Who leads it.
     pub leader: Option<u32>,
     /// Who should have it.
@@ -54,8 +54,8 @@ impl Line {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PartitionId { topic, partition } = &self.id;
-        write!(f, "\tTopic: {topic}\tPartition: {partition}\tLeader: ")?;
+        let TopicPartition { topic, number } = &self.id;
+        write!(f, "\tTopic: {topic}\tPartition: {number}\tLeader: ")?;
         match self.leader {
             Some(leader) => write!(f, "{leader}")?,
             None => f.write_str("none")?,
@@ -82,7 +82,7 @@ mod tests {
 
     fn line(leader: Option<u32>, replicas: &[u32], isr: &[u32]) -> Line {
         Line {
-            id: PartitionId { topic: "orders".into(), partition: 7 },
+            id: TopicPartition { topic: "orders".parse().unwrap(), number: 7 },
             leader,
             replicas: replicas.to_vec(),
             isr: isr.to_vec(),

@@ -1,9 +1,8 @@
 //! The cluster at one moment, as its controller's broker tells it. A snapshot too old means: not known.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::topic::{TopicName, TopicPartition};
 
 /// What the cluster looked like. Made by [`crate::cluster::Cluster::snapshot`]; plain data for everybody else.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -15,7 +14,7 @@ pub struct Snapshot {
     /// Brokers that are alive, and where clients reach them (`host:port`).
     pub brokers: BTreeMap<u32, String>,
     /// All topics, internal ones included.
-    pub topics: BTreeMap<String, Topic>,
+    pub topics: BTreeMap<TopicName, Topic>,
 }
 
 /// One topic.
@@ -47,39 +46,24 @@ impl Partition {
     }
 }
 
-/// Names one partition; printed `orders/7`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PartitionId {
-    /// Its topic.
-    pub topic: String,
-    /// Its number.
-    pub partition: u32,
-}
-
-impl fmt::Display for PartitionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.topic, self.partition)
-    }
-}
-
 impl Snapshot {
     /// All partitions with their topics.
-    pub fn partitions(&self) -> impl Iterator<Item = (PartitionId, &Topic, &Partition)> {
+    pub fn partitions(&self) -> impl Iterator<Item = (TopicPartition, &Topic, &Partition)> {
         self.topics.iter().flat_map(|(name, topic)| {
             topic.partitions.iter().map(move |(number, partition)| {
-                (PartitionId { topic: name.clone(), partition: *number }, topic, partition)
+                (TopicPartition { topic: name.clone(), number: *number }, topic, partition)
             })
         })
     }
 
     /// Partitions some replica of which is not in sync (S-119).
-    pub fn under_replicated(&self) -> Vec<PartitionId> {
+    pub fn under_replicated(&self) -> Vec<TopicPartition> {
         let under = self.partitions().filter(|(_, _, partition)| partition.under_replicated());
         under.map(|(id, _, _)| id).collect()
     }
 
     /// Partitions of which this broker should be an in-sync replica but is not; none left means it has caught up (D18).
-    pub fn lagging(&self, broker: u32) -> Vec<PartitionId> {
+    pub fn lagging(&self, broker: u32) -> Vec<TopicPartition> {
         let lagging = self.partitions().filter(|(_, _, partition)| {
             partition.replicas.contains(&broker) && !partition.isr.contains(&broker)
         });
@@ -105,8 +89,9 @@ mod tests {
             (2, partition(&[2, 0], &[0])),
         ]);
         let topic = Topic { min_isr: Ok(2), internal: false, partitions };
-        let snapshot = Snapshot { topics: BTreeMap::from([("t".into(), topic)]), ..Default::default() };
-        let names = |ids: Vec<PartitionId>| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let snapshot =
+            Snapshot { topics: BTreeMap::from([("t".parse().unwrap(), topic)]), ..Default::default() };
+        let names = |ids: Vec<TopicPartition>| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(names(snapshot.under_replicated()), ["t/1", "t/2"]);
         assert_eq!(names(snapshot.lagging(0)), [""; 0]);
         assert_eq!(names(snapshot.lagging(1)), ["t/1"]);

@@ -1,6 +1,6 @@
 //! Topics: which names Kafka takes, and what is filled in for a new one.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{borrow::Borrow, collections::BTreeMap, fmt, str::FromStr};
 
 /// Longest topic name, so that `<topic>-<partition>` with a suffix still is a file name.
 pub const MAX_LENGTH: usize = 249;
@@ -26,6 +26,13 @@ pub struct InvalidTopicName {
 impl TopicName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Maps by name are asked by text.
+impl Borrow<str> for TopicName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -62,7 +69,7 @@ impl FromStr for TopicName {
     }
 }
 
-/// One partition of a topic.
+/// One partition of a topic; printed `orders/7`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
     /// Whose.

@@ -149,7 +149,7 @@ fn an_operator_s_restart_waits_with_the_reason() {
     let mut snapshot = world.snapshot();
     let partition = Partition { replicas: vec![0, 1, 2], isr: [0, 1].into(), leader: Some(0) };
     let topic = Topic { min_isr: Ok(2), internal: false, partitions: BTreeMap::from([(7, partition)]) };
-    snapshot.topics.insert("orders".to_owned(), topic);
+    snapshot.topics.insert("orders".parse().unwrap(), topic);
     assert!(restarts(&world.handle(Event::Kafka(Ok(snapshot)))).is_empty());
     let reason = "asked to restart, restart blocked: orders/7 has ISR {0,1}, min.insync.replicas 2";
     assert_eq!(waiting(&world, 1), (WaitReason::Roll, reason.to_owned()));

@@ -77,7 +77,7 @@ fn a_change_is_rolled_out_one_by_one() {
         internal: false,
         partitions: BTreeMap::from([(7, partition(isr))]),
     };
-    snapshot.topics.insert("orders".to_owned(), topic(&[0, 1]));
+    snapshot.topics.insert("orders".parse().unwrap(), topic(&[0, 1]));
     let effects = world.handle(Event::Kafka(Ok(snapshot.clone())));
     assert!(calls(&effects, call::Type::Kill).is_empty());
     assert!(
@@ -86,7 +86,7 @@ fn a_change_is_rolled_out_one_by_one() {
         world.messages()
     );
 
-    snapshot.topics.insert("orders".to_owned(), topic(&[0, 1, 2]));
+    snapshot.topics.insert("orders".parse().unwrap(), topic(&[0, 1, 2]));
     for broker in [1, 2, 0] {
         snapshot.taken_at = world.now.0;
         let effects = world.handle(Event::Kafka(Ok(snapshot.clone())));
@@ -194,7 +194,7 @@ fn unavoidable_unavailability_is_named() {
     let mut snapshot = world.snapshot();
     let partition = Partition { replicas: vec![1], isr: [1].into(), leader: Some(1) };
     let topic = Topic { min_isr: Ok(1), internal: false, partitions: BTreeMap::from([(0, partition)]) };
-    snapshot.topics.insert("topic1".to_owned(), topic);
+    snapshot.topics.insert("topic1".parse().unwrap(), topic);
     let effects = world.handle(Event::Kafka(Ok(snapshot)));
     assert_eq!(calls(&effects, call::Type::Kill).len(), 1);
     let message = &world.messages()[1];

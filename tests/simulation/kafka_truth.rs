@@ -76,7 +76,7 @@ impl KafkaTruth {
             taken_at: now,
             controller: self.serving.keys().next().copied(),
             brokers: self.serving.keys().map(|broker| (*broker, format!("h:{broker}"))).collect(),
-            topics: BTreeMap::from([("t".to_owned(), topic)]),
+            topics: BTreeMap::from([("t".parse().unwrap(), topic)]),
         }
     }
 }

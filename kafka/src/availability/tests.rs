@@ -20,7 +20,7 @@ fn snapshot(alive: &[u32], topics: &[(&str, Topic)]) -> Snapshot {
         taken_at: NOW,
         controller: alive.first().copied(),
         brokers: alive.iter().map(|id| (*id, format!("127.0.0.1:{}", 9092 + id))).collect(),
-        topics: topics.iter().map(|(name, topic)| ((*name).to_owned(), topic.clone())).collect(),
+        topics: topics.iter().map(|(name, topic)| (name.parse().unwrap(), topic.clone())).collect(),
     }
 }
 
@@ -93,10 +93,13 @@ fn not_known_is_not_yes() {
     snapshot.controller = Some(1);
     let unknown =
         Topic { min_isr: Err("UNKNOWN_SERVER_ERROR".into()), internal: false, partitions: BTreeMap::new() };
-    snapshot.topics.insert("u".into(), unknown);
+    snapshot.topics.insert("u".parse().unwrap(), unknown);
     assert_eq!(
         may_stop(&snapshot, 0, NOW, 0),
-        Verdict::Unknown(Unknown::Topic { topic: "u".into(), reason: "UNKNOWN_SERVER_ERROR".into() })
+        Verdict::Unknown(Unknown::Topic {
+            topic: "u".parse().unwrap(),
+            reason: "UNKNOWN_SERVER_ERROR".into()
+        })
     );
 }
 
@@ -161,7 +164,7 @@ proptest! {
                 prop_assert!(!partitions.is_empty());
                 prop_assert!(alive.contains(&broker), "a broker that is down takes nothing away");
                 for blocked in partitions {
-                    let partition = &snapshot.topics[&blocked.partition.topic].partitions[&blocked.partition.partition];
+                    let partition = &snapshot.topics[&blocked.partition.topic].partitions[&blocked.partition.number];
                     prop_assert!(partition.replicas.contains(&broker));
                     prop_assert!(in_sync(partition, Some(broker)) < blocked.min_isr);
                 }

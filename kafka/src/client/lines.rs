@@ -11,7 +11,7 @@ use kafka_protocol::messages::{
 use super::{Connection, Error, metadata::id};
 use crate::{
     report::{Eligible, Line},
-    snapshot::PartitionId,
+    topic::{TopicName, TopicPartition},
 };
 
 /// Partitions in one answer of DescribeTopicPartitions; more are refused.
@@ -32,10 +32,11 @@ impl Connection {
         let mut lines = Vec::new();
         for topic in &response.topics {
             let Some(name) = &topic.name else { continue };
+            let name: TopicName = name.parse().map_err(|error| self.misnamed(error))?;
             for partition in &topic.partitions {
                 let Some(number) = id(partition.partition_index) else { continue };
                 lines.push(Line {
-                    id: PartitionId { topic: name.to_string(), partition: number },
+                    id: TopicPartition { topic: name.clone(), number },
                     leader: id(partition.leader_id.0),
                     replicas: ids(&partition.replica_nodes),
                     isr: ids(&partition.isr_nodes),
@@ -54,14 +55,14 @@ impl Connection {
     /// No answer of use.
     pub async fn eligible(
         &mut self,
-        topics: BTreeSet<String>,
-    ) -> Result<BTreeMap<PartitionId, Eligible>, Error> {
+        topics: BTreeSet<TopicName>,
+    ) -> Result<BTreeMap<TopicPartition, Eligible>, Error> {
         let mut found = BTreeMap::new();
         if !self.versions.contains_key(&(ApiKey::DescribeTopicPartitions as i16)) {
             return Ok(found);
         }
         // Kafka wants them in order, and goes on from a cursor.
-        let named = |name: &String| TopicRequest::default().with_name(super::topics::wire_text(name));
+        let named = |name: &TopicName| TopicRequest::default().with_name(super::topics::wire_name(name));
         let topics: Vec<_> = topics.iter().map(named).collect();
         let mut cursor: Option<Cursor> = None;
         loop {
@@ -72,13 +73,14 @@ impl Connection {
             let response = self.call(|_| request).await?;
             for topic in &response.topics {
                 let Some(name) = &topic.name else { continue };
+                let name: TopicName = name.parse().map_err(|error| self.misnamed(error))?;
                 for partition in &topic.partitions {
                     let Some(number) = id(partition.partition_index) else { continue };
                     let eligible = Eligible {
                         elr: partition.eligible_leader_replicas.as_deref().map(ids),
                         last_known: partition.last_known_elr.as_deref().map(ids),
                     };
-                    found.insert(PartitionId { topic: name.to_string(), partition: number }, eligible);
+                    found.insert(TopicPartition { topic: name.clone(), number }, eligible);
                 }
             }
             let next = response.next_cursor.map(|next| {

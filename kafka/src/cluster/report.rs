@@ -6,7 +6,6 @@ use super::{AskError, Cluster};
 use crate::{
     client::Error,
     report::{Line, Report},
-    topic::TopicPartition,
 };
 
 impl Cluster {
@@ -39,9 +38,7 @@ impl Cluster {
             Err(error) => return Err(error.into()),
         };
         for line in &mut lines {
-            let topic = line.id.topic.parse().ok();
-            let partition = topic.map(|topic| TopicPartition { topic, number: line.id.partition });
-            line.moving = partition.and_then(|partition| moving.remove(&partition));
+            line.moving = moving.remove(&line.id);
         }
         // Replicas that are being added are missed by nobody.
         lines.retain(|line| line.is_in(report, &live));

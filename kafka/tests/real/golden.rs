@@ -20,6 +20,10 @@ use crate::{
 const COLLIDES: &str = "WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') \
                         could collide. To avoid issues it is best to use either, but not both.\n";
 
+/// The answer to a deletion (S-109); `api` says it to the letter too.
+const MARKED: &str = "Topic a.b is marked for deletion.\nNote: This will have no impact if delete.topic.enable is not set \
+                      to true.\n";
+
 /// A topic that is deleted while one of its brokers is down.
 const DOOMED: &str = "doomed";
 
@@ -91,9 +95,27 @@ async fn a_deletion_that_waits(servers: &RealCluster, cluster: &Cluster) {
     let (keeper, doomed) = (servers.keeper(), name(DOOMED));
     assert!(cluster.topic(&keeper, &doomed).await.unwrap().is_some());
     cluster.delete_topic(&doomed).await.unwrap();
+    if servers.kind == Kind::KRaft {
+        // One broker hears of it later than another.
+        until("it to be gone", async || {
+            cluster.topic(&keeper, &doomed).await.unwrap().is_none().then_some(())
+        })
+        .await;
+    }
     assert_eq!(cluster.topic(&keeper, &doomed).await.unwrap(), None, "{}", servers.kind);
     let ours = cluster.topics(&keeper).await.unwrap();
     assert!(!ours.contains(&DOOMED.to_owned()), "{}: {ours:?}", servers.kind);
+    // What the tool deletes is gone for us too. The guide's words are those of a tool that asks ZooKeeper.
+    let connect = servers.connect();
+    let deleted = match servers.kind {
+        Kind::Old => {
+            servers.tool("kafka.admin.TopicCommand", &["--zookeeper", &connect, "--delete", "--topic", "a.b"])
+        }
+        Kind::ZooKeeper | Kind::KRaft => servers.topic_command(&["--delete", "--topic", "a.b"]),
+    };
+    let deleted = deleted.end();
+    let words = if servers.kind == Kind::Old { MARKED } else { "" };
+    assert_eq!((deleted.success, deleted.stdout.as_str()), (true, words), "{}: {deleted:?}", servers.kind);
     let described = servers.topic_command(&["--describe", "--topic", DOOMED]);
     until("both to list the same", async || {
         let theirs = servers.topic_command(&["--list"]).end();
@@ -110,7 +132,6 @@ async fn a_deletion_that_waits(servers: &RealCluster, cluster: &Cluster) {
         assert!(servers.has_node(&format!("/brokers/topics/{DOOMED}")).await, "the deletion has not ended");
     }
     if servers.kind == Kind::Old {
-        let connect = servers.connect();
         let theirs = servers.tool("kafka.admin.TopicCommand", &["--zookeeper", &connect, "--list"]).end();
         assert!(theirs.stdout.contains(&format!("{DOOMED} - marked for deletion")), "{theirs:?}");
     }

@@ -67,7 +67,7 @@ pub(crate) async fn a_topics_life(servers: &mut RealCluster) {
     servers.kill(1).await;
     let lines = until("all to be reported", async || {
         let lines = cluster.report(Report::UnderReplicated).await.ok()?;
-        let orders = lines.into_iter().filter(|line| line.id.topic == "orders").collect::<Vec<_>>();
+        let orders = lines.into_iter().filter(|line| line.id.topic.as_str() == "orders").collect::<Vec<_>>();
         (orders.len() == 3).then_some(orders)
     })
     .await;

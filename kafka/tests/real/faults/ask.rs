@@ -124,7 +124,7 @@ pub(super) const ASKS: &[Ask] = &[
                     Ok(lines) => {
                         let missing = lines.iter().flat_map(|Line { id, replicas, isr, .. }| {
                             let missing = replicas.iter().filter(|replica| !isr.contains(replica));
-                            missing.map(move |replica| format!("{}/{}/{replica}", id.topic, id.partition))
+                            missing.map(move |replica| format!("{id}/{replica}"))
                         });
                         Said::Done(missing.collect::<Vec<_>>().join(" "))
                     }
@@ -146,7 +146,7 @@ pub(super) const ASKS: &[Ask] = &[
                 match cluster.report(Report::Unavailable).await {
                     Ok(lines) => {
                         let ids = lines.iter().map(|line| &line.id);
-                        let names = ids.map(|id| format!("{}/{}", id.topic, id.partition));
+                        let names = ids.map(ToString::to_string);
                         Said::Done(names.collect::<Vec<_>>().join(" "))
                     }
                     Err(error) => asked(&error),
