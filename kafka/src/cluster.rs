@@ -15,6 +15,7 @@ use crate::{
     topic::TopicName,
 };
 
+use self::leaders::Guesses;
 pub use self::{
     admin::AdminError,
     change::ChangeError,
@@ -30,6 +31,7 @@ mod admin;
 mod change;
 mod create;
 mod groups;
+mod leaders;
 mod logdirs;
 mod offsets;
 mod reassign;
@@ -50,6 +52,7 @@ pub struct Cluster {
     /// Brokers to begin with, `host:port`.
     bootstrap: Arc<[String]>,
     pool: Arc<Pool>,
+    guesses: Arc<Guesses>,
 }
 
 /// None of the brokers answered.
@@ -107,12 +110,12 @@ pub(crate) fn in_words(error: &Error) -> String {
 impl Cluster {
     /// The cluster that the brokers at `bootstrap` (`host:port`) belong to. Nothing is connected yet.
     pub fn new(bootstrap: impl Into<Arc<[String]>>, options: Options) -> Self {
-        Self { bootstrap: bootstrap.into(), pool: Arc::new(Pool::new(options)) }
+        Self { bootstrap: bootstrap.into(), pool: Arc::new(Pool::new(options)), guesses: Arc::default() }
     }
 
     /// The same cluster and connections, to be reached by other brokers.
     pub fn at(&self, bootstrap: impl Into<Arc<[String]>>) -> Self {
-        Self { bootstrap: bootstrap.into(), pool: Arc::clone(&self.pool) }
+        Self { bootstrap: bootstrap.into(), ..self.clone() }
     }
 
     /// The limit of one request.

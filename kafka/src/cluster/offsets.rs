@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AT_ONCE, AskError, Cluster, NoBroker, PATIENCE};
+use super::{AT_ONCE, AskError, Cluster, NoBroker, PATIENCE, leaders::Leaders};
 use crate::{
     client::{At, Error, Offsets},
     error::KafkaError,
@@ -10,6 +10,7 @@ use crate::{
     topic::TopicName,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::task::JoinSet;
 
 /// Why offsets are not known.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +102,12 @@ impl Cluster {
         topic: &TopicName,
         at: At,
     ) -> Result<BTreeMap<u32, Option<u64>>, OffsetsError> {
+        let guess = self.guesses.of(topic);
+        let mut guessed = JoinSet::new();
+        if let Some(leaders) = guess.clone() {
+            let (cluster, topic) = (self.clone(), topic.clone());
+            guessed.spawn(async move { cluster.led(&leaders, &topic, at).await });
+        }
         let metadata = self.metadata_of(topic).await?;
         let known = metadata.topics.get(topic.as_str()).filter(|known| known.exists());
         let known = known.ok_or_else(|| OffsetsError::NotFound { topic: topic.clone() })?;
@@ -114,11 +121,19 @@ impl Cluster {
         if !without.is_empty() {
             return Err(OffsetsError::NoLeader { topic: topic.clone(), partitions: without });
         }
-        // Addresses are owned: a future that borrows each of them could not go from thread to thread.
-        let answers = stream::iter(leaders)
-            .map(|(address, partitions)| self.led(address, topic, partitions, at))
-            .buffer_unordered(AT_ONCE);
-        let answers: Vec<Offsets> = answers.try_collect().await?;
+        let leaders = Leaders::new(leaders);
+        let answered = match guess {
+            Some(guess) if guess == leaders => guessed.join_next().await.and_then(Result::ok),
+            _ => None,
+        };
+        let answers = match answered {
+            // Of those whom the metadata calls leaders meanwhile.
+            Some(answers) => answers?,
+            None => {
+                self.guesses.remember(topic, leaders.clone());
+                self.led(&leaders, topic, at).await?
+            }
+        };
         let each = answers.into_iter().flatten().map(|(partition, offset)| {
             let refused = |source| OffsetsError::Refused { topic: topic.clone(), partition, source };
             offset.map(|offset| (partition, offset)).map_err(refused)
@@ -126,13 +141,17 @@ impl Cluster {
         each.collect()
     }
 
-    async fn led(
-        &self,
-        address: String,
-        topic: &TopicName,
-        partitions: Vec<u32>,
-        at: At,
-    ) -> Result<Offsets, Error> {
-        self.connect(&address).await?.list_offsets(topic, &partitions, at).await
+    /// Each leader's answer about its partitions.
+    async fn led(&self, leaders: &Leaders, topic: &TopicName, at: At) -> Result<Vec<Offsets>, Error> {
+        // Addresses are owned: a future that borrows each of them could not go from thread to thread.
+        let asked: Vec<_> =
+            leaders.iter().map(|(address, partitions)| (address.clone(), partitions.clone())).collect();
+        stream::iter(asked)
+            .map(async |(address, partitions)| {
+                self.connect(&address).await?.list_offsets(topic, &partitions, at).await
+            })
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
     }
 }

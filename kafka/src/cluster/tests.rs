@@ -1,14 +1,18 @@
 //! Clusters whose brokers do not all know the same.
 
-use std::sync::Mutex;
+use std::sync::{
+    Mutex,
+    atomic::{AtomicI32, AtomicUsize, Ordering},
+};
 
 use kafka_protocol::{
     ResponseError,
     messages::{
         ApiKey, CreateTopicsRequest, CreateTopicsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-        ListPartitionReassignmentsResponse, MetadataResponse,
+        ListOffsetsResponse, ListPartitionReassignmentsResponse, MetadataResponse,
         create_topics_response::CreatableTopicResult,
         describe_configs_response::DescribeConfigsResult,
+        list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
         metadata_response::{MetadataResponsePartition, MetadataResponseTopic},
     },
     protocol::StrBytes,
@@ -16,7 +20,7 @@ use kafka_protocol::{
 
 use super::*;
 use crate::{
-    client::Resource,
+    client::{At, Resource},
     standin,
     topic::{NewTopic, TopicPartition},
 };
@@ -118,4 +122,41 @@ async fn the_controller_is_asked_for_what_one_does_not_know() {
     cluster.settings(&Resource::Topic(name.clone()), None).await.unwrap();
     let placed = cluster.assignment(&[name.clone()].into()).await.unwrap();
     assert_eq!(placed, [(TopicPartition { topic: name, number: 0 }, vec![0, 1])].into());
+}
+
+/// S-105: the leader that the metadata names is the one whose word counts, whoever was asked meanwhile since it led before;
+/// and one that hangs since keeps nobody waiting.
+#[tokio::test]
+async fn a_leader_of_before_is_a_guess_and_no_more() {
+    const SERVED: &[(ApiKey, i16)] = &[(ApiKey::Metadata, 7), (ApiKey::ListOffsets, 1)];
+    static LEADER: AtomicI32 = AtomicI32::new(0);
+    static ASKED: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
+    let ((first, one), (second, other)) = (standin::listener().await, standin::listener().await);
+    for (id, listener) in [(0, first), (1, second)] {
+        standin::serve(listener, SERVED, move |asked| {
+            let (leader, index) = (LEADER.load(Ordering::Relaxed), usize::try_from(id).unwrap());
+            if asked.key == ApiKey::Metadata {
+                let mut known = without(&[one, other], 1);
+                known.topics[0].error_code = 0;
+                known.topics[0].partitions =
+                    vec![MetadataResponsePartition::default().with_leader_id(leader.into())];
+                return asked.answer(&known);
+            }
+            ASKED[index].fetch_add(1, Ordering::Relaxed);
+            if id != leader {
+                return standin::Answer::Silence;
+            }
+            let partition = ListOffsetsPartitionResponse::default().with_offset(10 + i64::from(id));
+            let topic = ListOffsetsTopicResponse::default().with_partitions(vec![partition]);
+            asked.answer(&ListOffsetsResponse::default().with_topics(vec![topic]))
+        });
+    }
+    let (cluster, name) = (cluster(one), "t".parse::<TopicName>().unwrap());
+    let end = async || cluster.offsets(&name, At::End).await.unwrap()[&0].unwrap();
+    assert_eq!((end().await, end().await), (10, 10));
+    assert_eq!(ASKED[0].load(Ordering::Relaxed), 2, "once each");
+    LEADER.store(1, Ordering::Relaxed);
+    let now = tokio::time::timeout(cluster.limit(), end()).await.expect("the guess is not waited for");
+    assert_eq!((now, end().await), (11, 11));
+    assert_eq!(ASKED[1].load(Ordering::Relaxed), 2, "once each");
 }
