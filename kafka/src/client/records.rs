@@ -243,6 +243,24 @@ mod tests {
         }
     }
 
+    /// The codec would add them up; found by libFuzzer.
+    #[test]
+    fn an_offset_or_a_time_beyond_all_numbers_is_refused() {
+        // The second record of each says that it is one later than the first.
+        let two =
+            |at: i64| Record { offset: at, sequence: at.try_into().unwrap(), ..record(Bytes::new(), 1 + at) };
+        let mut bytes = BytesMut::new();
+        let options = RecordEncodeOptions { version: 2, compression: Compression::None };
+        RecordBatchEncoder::encode(&mut bytes, [&two(0), &two(1)], &options).unwrap();
+        assert_eq!(decode(&mut sealed(&bytes)).unwrap().records.len(), 2);
+        for place in [0..8, 27..35] {
+            let mut bytes = bytes.to_vec();
+            bytes[place.clone()].copy_from_slice(&i64::MAX.to_be_bytes());
+            let error = decode(&mut sealed(&bytes)).unwrap_err().to_string();
+            assert!(error.contains("impossible offset or time"), "{place:?}: {error}");
+        }
+    }
+
     /// What is well is read: headers, keys, no value, several records.
     #[test]
     fn a_batch_with_headers_is_read() {

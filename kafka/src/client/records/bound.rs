@@ -1,14 +1,19 @@
 //! How many records a batch may say it has, and how many headers each: no more than its bytes could hold. Whoever reads
-//! them makes room by these numbers, which come from outside.
+//! them makes room by these numbers, which come from outside; and adds to its offset and time what each record says.
 
+use std::ops::Range;
+
+/// Where its first offset stands, and its first time.
+const OFFSET: Range<usize> = 0..8;
+const TIME: Range<usize> = 27..35;
 /// Where the number of records stands in a batch of version 2; the first record follows.
-const COUNT: std::ops::Range<usize> = 57..61;
+const COUNT: Range<usize> = 57..61;
 /// Where the number of its version stands.
 const MAGIC: usize = 16;
 /// Where its attributes end; the lowest three bits say how it is compressed.
 const ATTRIBUTES: usize = 22;
 /// Where the length of all that follows it stands.
-const LENGTH: std::ops::Range<usize> = 8..12;
+const LENGTH: Range<usize> = 8..12;
 /// Least bytes of a header: the lengths of its key and of its value.
 const HEADER: usize = 2;
 
@@ -27,6 +32,9 @@ pub(super) enum Unreadable {
     /// More headers than fit into what is left of a record, or fewer than none.
     #[error("a record with an impossible number of headers")]
     Headers,
+    /// An offset or a time that no number holds.
+    #[error("a record with an impossible offset or time")]
+    Range,
     /// A record that ends before its own parts do.
     #[error("a record that is cut off")]
     Cut,
@@ -45,20 +53,25 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Unreadable> {
     if batch.get(ATTRIBUTES).is_some_and(|attributes| attributes & 7 != 0) {
         return Err(Unreadable::Compressed);
     }
+    let base =
+        |place| batch.get(place).and_then(|base: &[u8]| Some(i64::from_be_bytes(base.try_into().ok()?)));
+    let (offset, time) = base(OFFSET).zip(base(TIME)).ok_or(Unreadable::Cut)?;
     let count = batch.get(COUNT).and_then(|count| Some(i32::from_be_bytes(count.try_into().ok()?)));
     let mut rest = Rest(batch.get(COUNT.end..).ok_or(Unreadable::Cut)?);
     let count = count.and_then(|count| usize::try_from(count).ok()).filter(|count| *count <= rest.0.len());
     for _ in 0..count.ok_or(Unreadable::Records)? {
         let length = rest.length()?.ok_or(Unreadable::Cut)?;
-        record(Rest(rest.take(length)?))?;
+        record(Rest(rest.take(length)?), offset, time)?;
     }
     Ok(())
 }
 
-fn record(mut rest: Rest<'_>) -> Result<(), Unreadable> {
+/// One record of a batch whose first has that offset and time.
+fn record(mut rest: Rest<'_>, offset: i64, time: i64) -> Result<(), Unreadable> {
     rest.take(1)?; // attributes
-    rest.varint()?; // time
-    rest.varint()?; // offset
+    time.checked_add(rest.varint()?).ok_or(Unreadable::Range)?;
+    let later = i32::try_from(rest.varint()?).map_err(|_| Unreadable::Range)?;
+    offset.checked_add(later.into()).ok_or(Unreadable::Range)?;
     for _key_and_value in 0..2 {
         if let Some(length) = rest.length()? {
             rest.take(length)?;
