@@ -28,8 +28,11 @@ pub use self::{
 };
 
 mod admin;
+mod attempts;
+mod cancel;
 mod change;
 mod create;
+mod elect;
 mod groups;
 mod leaders;
 mod logdirs;

@@ -1,15 +1,20 @@
 //! What administrators ask: whom it is asked, and what is asked again.
 
-use super::{AskError, Cluster, ControllerError, NoBroker, PATIENCE};
+use kafka_protocol::ResponseError;
+
+use super::{
+    AskError, Cluster, ControllerError, NoBroker, PATIENCE,
+    attempts::{Attempts, insist},
+};
 use crate::{
-    client::{AlterError, Answers, Elected, Error, Metadata, Moving, Topics},
+    client::{AlterError, Answers, Error, Metadata, Moving, Topics},
     error::KafkaError,
     pool::Lent,
     reassign::PlanError,
     retry::Retry,
     topic::{TopicName, TopicPartition},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Why there is no answer, or nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -80,9 +85,13 @@ impl From<AlterError> for AdminError {
 }
 
 impl AdminError {
-    /// Whether the change may have been made although no answer came.
+    /// Whether the change may have been made, or may still be: no answer came, or one that Kafka did not end with it in time.
     pub fn is_uncertain(&self) -> bool {
-        matches!(self, Self::Call(error) if error.is_uncertain())
+        match self {
+            Self::Call(Error::Refused { source, .. }) | Self::Refused(source) => half_way(source),
+            Self::Call(error) => error.is_uncertain(),
+            _ => false,
+        }
     }
 
     /// Whether the same may go well in a moment.
@@ -96,7 +105,12 @@ impl AdminError {
     }
 }
 
-/// Asks, and again where that may help: for what is the same when asked twice.
+/// It was begun, and goes on; or what the controller works with failed half way.
+pub(super) fn half_way(error: &KafkaError) -> bool {
+    error.is(ResponseError::RequestTimedOut) || error.is(ResponseError::UnknownServerError)
+}
+
+/// Asks, and again where that may help: for what changes nothing.
 macro_rules! patiently {
     ($ask:expr) => {{
         let mut retry = Retry::new(PATIENCE);
@@ -122,25 +136,12 @@ impl Cluster {
     }
 
     /// Gives partitions new replicas; `None` cancels what is under way.
-    ///
-    /// # Errors
-    /// No answer of use; a partition's own error is in its entry.
-    pub async fn alter_reassignments(
+    pub(super) async fn alter_reassignments(
         &self,
         wanted: &BTreeMap<TopicPartition, Option<Vec<u32>>>,
+        attempts: &mut Attempts,
     ) -> Result<Answers, AdminError> {
-        patiently!(async { Ok(self.any_controller().await?.alter_reassignments(wanted).await?) })
-    }
-
-    /// Makes the preferred leaders lead: of `partitions`, or of all.
-    ///
-    /// # Errors
-    /// No answer of use; a partition's own error is in its entry.
-    pub async fn elect_preferred(
-        &self,
-        partitions: Option<&BTreeSet<TopicPartition>>,
-    ) -> Result<BTreeMap<TopicPartition, Elected>, AdminError> {
-        patiently!(async { Ok(self.any_controller().await?.elect_preferred(partitions).await?) })
+        insist!(attempts, async { Ok(self.any_controller().await?.alter_reassignments(wanted).await?) })
     }
 
     pub(super) async fn any_controller(&self) -> Result<Lent<'_>, AdminError> {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AdminError, Cluster};
+use super::{AdminError, Cluster, attempts::Attempts};
 use crate::{
     client::{Answers, Change, Error, Metadata, Resource, Topics},
     error::KafkaError,
@@ -98,26 +98,7 @@ impl Cluster {
             self.slow_down(&metadata, &copies.collect(), rate).await?;
         }
         let wanted = changes.iter().map(|(partition, _, new)| ((*partition).clone(), Some(new.to_vec())));
-        Ok(Outcome::from(self.alter_reassignments(&wanted.collect()).await?))
-    }
-
-    /// Stops what is on its way, of all topics or of those given: each partition keeps the replicas it had. What is over
-    /// already is left out.
-    ///
-    /// # Errors
-    /// No answer of use.
-    pub async fn cancel(&self, topics: Option<&BTreeSet<TopicName>>) -> Result<Outcome, AdminError> {
-        let moving = self.reassignments().await?;
-        let meant =
-            |partition: &TopicPartition| topics.is_none_or(|topics| topics.contains(&partition.topic));
-        let wanted: BTreeMap<_, _> =
-            moving.into_keys().filter(meant).map(|partition| (partition, None)).collect();
-        if wanted.is_empty() {
-            return Ok(Outcome::default());
-        }
-        let mut outcome = Outcome::from(self.alter_reassignments(&wanted).await?);
-        outcome.refused.retain(|_, error| !error.is(kafka_protocol::ResponseError::NoReassignmentInProgress));
-        Ok(outcome)
+        Ok(Outcome::from(self.alter_reassignments(&wanted.collect(), &mut Attempts::new()).await?))
     }
 
     /// Removes limits of ours where nothing is on its way any more, whoever began it and however it ended.

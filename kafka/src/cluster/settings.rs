@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use kafka_protocol::ResponseError;
 
-use super::{AdminError, Cluster, PATIENCE, admin::patiently};
+use super::{
+    AdminError, Cluster, PATIENCE,
+    admin::patiently,
+    attempts::{Attempts, insist},
+};
 use crate::{
     client::{Change, Connection, Resource, Setting, Topics},
     error::KafkaError,
@@ -44,7 +48,8 @@ impl Cluster {
         change: &Change,
         dry_run: bool,
     ) -> Result<(), AdminError> {
-        patiently!(async {
+        let mut attempts = Attempts::new();
+        insist!(attempts, async {
             let answer = self.of(resource).await?.alter_settings(resource, change, dry_run).await;
             answer.map_err(|error| match error.into() {
                 AdminError::Refused(error) => missing(resource, error),

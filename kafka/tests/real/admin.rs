@@ -38,7 +38,7 @@ pub(crate) const STEADY: &str = "\
 replica.fetch.max.bytes=65536
 zookeeper.session.timeout.ms=10000
 broker.session.timeout.ms=9000
-controller.quorum.fetch.timeout.ms=20000
+controller.quorum.fetch.timeout.ms=6000
 ";
 
 /// All of it. The cluster is a [`Setup`] with [`STEADY`], and has had no group yet.

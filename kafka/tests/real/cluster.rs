@@ -85,6 +85,8 @@ pub(crate) struct Node {
     pub(crate) address: String,
     /// Where other brokers, and a test's own questions, reach it.
     pub(crate) internal: String,
+    /// Where the other controllers reach its own, with KRaft.
+    controller: Option<String>,
     version: &'static str,
     dir: PathBuf,
     /// `None` while it is down.
@@ -141,6 +143,7 @@ impl Node {
             id,
             address: at(client),
             internal: at(internal),
+            controller: controllers.get(index).filter(|_| setup.kind == Kind::KRaft).map(|port| at(*port)),
             version: setup.kind.version(),
             dir,
             jvm: None,
@@ -247,8 +250,20 @@ impl RealCluster {
     /// broker's session.
     pub(crate) async fn kill(&mut self, id: u32) {
         self.nodes[usize::try_from(id).unwrap()].kill();
+        self.buried(id).await;
+    }
+
+    /// Waits until all others know that a broker was killed.
+    pub(crate) async fn buried(&mut self, id: u32) {
         self.bury(id).await;
         self.settled().await;
+    }
+
+    /// The node whose controller is the active one with KRaft, `but` not this one, as itself says.
+    pub(crate) fn active_controller(&self, but: Option<usize>) -> Option<usize> {
+        let others = self.nodes.iter().enumerate().filter(|(at, node)| Some(*at) != but && node.is_running());
+        let epochs = others.filter_map(|(at, node)| Some((wire::leads(node.controller.as_ref()?)?, at)));
+        epochs.max().map(|(_, at)| at)
     }
 
     /// Starts a killed broker again and waits until all others know.

@@ -1,33 +1,38 @@
-//! Each call × {broker hangs, broker killed, controller moved, ZooKeeper stopped}, between its request and its answer:
-//! what the client says is then held against the cluster. It may be right, and it may say that it does not know; it is never
-//! wrong.
+//! Each call × {broker hangs, broker killed, broker dead, controller moved, ZooKeeper stopped}, between its request and its
+//! answer: what the client says is then held against the cluster. It may be right, and it may say that it does not know; it
+//! is never wrong.
+//!
+//! Calls that change nothing go through the same fault at the same time, and so do those that change something, each on a
+//! topic of its own: a fault takes seconds, a call beside others next to nothing. All of them are held until the last has
+//! come to where it is stopped, so each meets the fault there.
 
 mod ask;
+mod changes;
+mod questions;
+mod setup;
+mod truth;
 
 use std::{
-    collections::BTreeMap,
-    fmt,
+    collections::BTreeSet,
     time::{Duration, Instant},
 };
 
-use kafka::{
-    client::{At, Connection, Options},
-    cluster::Cluster,
-    topic::TopicName,
+use kafka_protocol::messages::{BrokerId, create_topics_request::CreatableTopic};
+use tokio::{
+    task::JoinSet,
+    time::{timeout, timeout_at},
 };
-use kafka_protocol::messages::{
-    ApiKey, BrokerId, CreateTopicsRequest, CreateTopicsResponse,
-    create_topics_request::{CreatableReplicaAssignment, CreatableTopic},
-};
-use tokio::{sync::Notify, time::timeout};
 
 use crate::{
-    cluster::RealCluster,
-    harness::until,
-    proxy::{Caught, Fate, Proxy, Road, When},
-    wire,
+    cluster::{Kind, RealCluster},
+    harness::{PATIENCE, until},
+    proxy::{Fate, Meant, Proxy, Road, When},
 };
-use ask::{ASKS, Ask, Case, LIMIT, RECORDS};
+use ask::{Ask, Case, Said};
+use changes::CHANGES;
+use questions::QUESTIONS;
+use setup::Cell;
+use truth::Truth;
 
 /// What happens to the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,156 +41,208 @@ enum Fault {
     Hangs,
     /// SIGKILL to the broker that was asked.
     Killed,
-    /// Another broker is the controller.
+    /// A broker is dead all the while, and all others know.
+    Dead,
+    /// Another broker is the controller. With KRaft its node is stopped until it is no more, and the broker asked is another.
     Moved,
     /// SIGSTOP to ZooKeeper, and SIGCONT when the client has said something.
     NoZooKeeper,
-    /// A broker is dead all the while, and all others know.
-    Dead,
 }
 
-/// A fault, when it strikes, what becomes of the request or the answer, and who goes through it.
-type Column = (Fault, When, Fate, fn(&Ask) -> bool);
+/// A fault, when it strikes, and what becomes of the request or the answer.
+type Column = (Fault, When, Fate);
 
-const COLUMNS: [Column; 7] = [
-    (Fault::Hangs, When::Before, Fate::Deliver, |_| true),
-    (Fault::Killed, When::After, Fate::Lose, |_| true),
-    (Fault::Moved, When::Before, Fate::Deliver, |_| true),
-    (Fault::Moved, When::After, Fate::Lose, |ask| ask.change),
-    (Fault::NoZooKeeper, When::Before, Fate::Deliver, |_| true),
-    (Fault::NoZooKeeper, When::After, Fate::Lose, |ask| ask.change),
-    (Fault::Dead, When::Before, Fate::Deliver, |ask| ask.reports),
-];
+const HANGS: Column = (Fault::Hangs, When::Before, Fate::Deliver);
+/// A broker that is killed takes its answer with it, so this is the column of answers that are lost, too.
+const KILLED: Column = (Fault::Killed, When::After, Fate::Lose);
+const MOVED: Column = (Fault::Moved, When::Before, Fate::Deliver);
+/// Done by the controller of before, asked for again at another.
+const MOVED_AFTER: Column = (Fault::Moved, When::After, Fate::Lose);
+const NO_ZOOKEEPER: Column = (Fault::NoZooKeeper, When::Before, Fate::Deliver);
+const NO_ZOOKEEPER_AFTER: Column = (Fault::NoZooKeeper, When::After, Fate::Lose);
 
-/// Who is dead in [`Fault::Dead`].
-const DEAD: u32 = 1;
+/// A question whose answer is lost is asked again and that is all, whatever else happens: [`KILLED`] shows it. [`Fault::Dead`]
+/// follows it, while that broker is still dead.
+const ON_QUESTIONS: [Column; 4] = [HANGS, MOVED, NO_ZOOKEEPER, KILLED];
+const ON_CHANGES: [Column; 6] = [HANGS, KILLED, MOVED, MOVED_AFTER, NO_ZOOKEEPER, NO_ZOOKEEPER_AFTER];
 
 /// How long a fault lasts that the client does not end with its answer: it may as well wait for better times.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// What the client said of a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Said {
-    /// It is done, or this is so.
-    Done(String),
-    /// It is not done, and nothing was changed.
-    NotDone(String),
-    /// It may or may not be.
-    Unknown(String),
-}
-
-impl fmt::Display for Said {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, text) = match self {
-            Self::Done(text) => ("done", text),
-            Self::NotDone(text) => ("not done", text),
-            Self::Unknown(text) => ("unknown", text),
-        };
-        write!(f, "{word}: {}", text.chars().take(100).collect::<String>())
-    }
-}
-
-/// Topics and their partitions' replicas, leader and replicas in sync, as a broker has them.
-type Truth = BTreeMap<String, Vec<State>>;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct State {
-    replicas: Vec<i32>,
-    leader: i32,
-    isr: Vec<i32>,
-}
-
 struct World<'a> {
     real: &'a mut RealCluster,
     road: Road,
-    cluster: Cluster,
-    cells: u32,
+    bootstrap: Vec<String>,
+    /// So many batches of calls, and truths, so far.
+    batch: u32,
+    truths: u32,
+    /// Groups that there are.
+    groups: Vec<String>,
+    wrong: Vec<String>,
+    /// Calls that have once said something else than that they don't know.
+    known: BTreeSet<&'static str>,
 }
 
 /// All of it. The brokers send their clients through `proxy`.
 pub(crate) async fn an_answer_is_right_or_says_that_it_does_not_know(real: &mut RealCluster, proxy: Proxy) {
     let bootstrap: Vec<String> = proxy.ports().iter().map(|port| format!("127.0.0.1:{port}")).collect();
     let road = proxy.serve(real.nodes.iter().map(|node| node.address.clone()).collect());
-    let cluster = ask::cluster(bootstrap);
-    let mut world = World { real, road, cluster, cells: 0 };
-    let mut wrong = Vec::new();
+    let mut world = World {
+        real,
+        road,
+        bootstrap,
+        batch: 0,
+        truths: 0,
+        groups: Vec::new(),
+        wrong: Vec::new(),
+        known: BTreeSet::new(),
+    };
     world.lone().await;
-    for ask in ASKS {
-        for column in COLUMNS.into_iter().filter(|column| column.3(ask)) {
+    world.limit(true).await;
+    let columns = [(QUESTIONS, &ON_QUESTIONS[..], true), (CHANGES, &ON_CHANGES[..], false)];
+    for (asks, columns, again) in columns {
+        for column in columns {
+            // KRaft has no ZooKeeper; and what its controller has answered is in the log of the next one, so there an answer
+            // lost while it moves is one lost.
+            if world.real.kind == Kind::KRaft && ![HANGS, KILLED, MOVED].contains(column) {
+                continue;
+            }
             let start = Instant::now();
-            let (said, error) = world.cell(ask, column).await;
-            let asked = world.road.asked(ask.key);
-            let line = format!(
-                "{:17} {:11} {:7}  {said}",
-                ask.name,
-                format!("{:?}", column.0),
-                format!("{:?}", column.1)
-            );
-            println!("{line}  (asked {asked:?}, {:.1} s)", start.elapsed().as_secs_f32());
-            wrong.extend(error.err().map(|error| format!("{line}\n    {error}")));
+            world.column(asks, *column, again).await;
+            println!("{column:?} × {} calls: {:.1} s", asks.len(), start.elapsed().as_secs_f32());
         }
+        let unknown = asks.iter().map(|ask| ask.name).filter(|name| !world.known.contains(name));
+        assert_eq!(unknown.collect::<Vec<_>>(), Vec::<&str>::new(), "these never knew anything");
     }
-    assert!(wrong.is_empty(), "wrong answers:\n{}", wrong.join("\n"));
+    world.limit(false).await;
+    assert!(world.wrong.is_empty(), "wrong answers:\n{}", world.wrong.join("\n"));
 }
 
 impl World<'_> {
-    /// One call through one fault; what was said, and why that is wrong.
-    async fn cell(&mut self, ask: &Ask, (fault, when, fate, _): Column) -> (Said, Result<(), String>) {
-        self.cells += 1;
-        let name: TopicName = format!("{}-{}", ask.name.replace(' ', "-"), self.cells).parse().unwrap();
-        if ask.existing {
-            self.create(name.as_str(), 2).await;
-            self.write(&name).await;
+    /// These calls through one fault; with `again` they can be made once more while a broker is dead.
+    async fn column(&mut self, asks: &'static [Ask], (fault, when, fate): Column, again: bool) {
+        let victim = self.victim().await;
+        let cells = self.prepare(asks, victim).await;
+        let before = self.truth(&cells).await;
+        self.road.clear();
+        let kraft = self.real.kind == Kind::KRaft;
+        self.road.name_controller(kraft.then(|| i32::try_from(victim).unwrap()));
+        let traps: Vec<_> = cells
+            .iter()
+            .map(|Cell { ask, client, .. }| {
+                let meant = Meant { client: client.clone(), key: ask.key, broker: victim };
+                self.road.trap(meant, ask.pass, when)
+            })
+            .collect();
+        let mut calls = Calls::begin(&cells);
+        let mut held = Vec::new();
+        for (cell, trap) in cells.iter().zip(traps) {
+            let trapped = timeout(PATIENCE, trap).await;
+            let go_on = trapped.unwrap_or_else(|_| panic!("{} never sent {:?}", cell.ask.name, cell.ask.key));
+            held.push(go_on.unwrap());
         }
-        if fault == Fault::Dead {
-            self.real.kill(DEAD).await;
+        self.road.name_controller(None);
+        let down = self.strike(fault, victim).await;
+        for go_on in held {
+            let _ = go_on.send(fate); // its client may have given up
         }
-        let before = self.truth().await;
-        let trapped = self.road.trap(ask.key, when);
-        let (cluster, answered) = (self.cluster.clone(), Notify::new());
-        let call = async {
-            let said = (ask.run)(&cluster, &name).await;
-            answered.notify_one();
-            said
-        };
-        let (said, broker) = tokio::join!(call, async {
-            let caught = tokio::select! {
-                caught = trapped => caught.unwrap(),
-                () = answered.notified() => panic!("{} said something and never sent {:?}", ask.name, ask.key),
-            };
-            let broker = self.strike(fault, caught, fate).await;
-            let _ = timeout(LONGEST, answered.notified()).await;
-            self.mend(fault, broker).await;
-            broker
-        });
-        let after = self.truth().await;
-        if fault == Fault::Dead {
-            self.real.restart(DEAD).await;
+        calls.wait(LONGEST).await;
+        let stays = again && fault == Fault::Killed;
+        if stays {
+            self.real.buried(u32::try_from(victim).unwrap()).await;
+        } else {
+            self.mend(fault, down).await;
         }
-        let down = matches!(fault, Fault::Hangs | Fault::Killed).then_some(broker);
-        let case = Case { said: &said, name: name.as_str(), before: &before, after: &after, down };
-        let right = (ask.judge)(&case);
-        (said, right)
+        calls.wait(PATIENCE).await;
+        let after = self.truth(&cells).await;
+        self.judge(&cells, (fault, when), calls, (&before, &after), down);
+        if stays {
+            self.road.clear();
+            let mut calls = Calls::begin(&cells);
+            calls.wait(PATIENCE).await;
+            let later = self.truth(&cells).await;
+            self.judge(&cells, (Fault::Dead, when), calls, (&after, &later), None);
+            self.mend(fault, down).await;
+        }
     }
 
-    async fn strike(&mut self, fault: Fault, Caught { broker, go_on }: Caught, fate: Fate) -> usize {
-        match fault {
-            Fault::Hangs => self.real.nodes[broker].pause(),
-            Fault::Killed => self.real.nodes[broker].kill(),
-            Fault::Moved => self.move_controller().await,
-            Fault::NoZooKeeper => self.real.zookeeper.as_ref().unwrap().pause(),
-            Fault::Dead => {}
+    fn judge(
+        &mut self,
+        cells: &[Cell],
+        (fault, when): (Fault, When),
+        calls: Calls,
+        (before, after): (&Truth, &Truth),
+        down: Option<usize>,
+    ) {
+        let down = down.map(|down| i32::try_from(down).unwrap());
+        for (at, said, took) in calls.answers() {
+            let Cell { ask, place, client, .. } = &cells[at];
+            if said.is_known() {
+                self.known.insert(ask.name);
+            }
+            let asked = self.road.asked(client, ask.key);
+            let (fault, when) = (format!("{fault:?}"), format!("{when:?}"));
+            let line = format!("{:17} {fault:11} {when:7}  {said}", ask.name);
+            println!("{line}  (asked {asked:?}, {:.1} s)", took.as_secs_f32());
+            let right = (ask.judge)(&Case { said: &said, place, before, after, down });
+            self.wrong.extend(right.err().map(|error| format!("{line}\n    {error}")));
         }
-        let _ = go_on.send(fate);
-        broker
     }
 
-    async fn mend(&mut self, fault: Fault, broker: usize) {
+    /// Whom all calls ask: with ZooKeeper the controller. With KRaft a broker whose node is not the active controller, so
+    /// that each fault is one of broker or controller.
+    async fn victim(&self) -> usize {
+        match self.real.kind {
+            Kind::KRaft => {
+                let active = until("a controller", async || self.real.active_controller(None)).await;
+                (active + 1) % self.real.nodes.len()
+            }
+            _ => {
+                let zookeeper = self.real.in_zookeeper();
+                let known = until("a controller", async || zookeeper.controller().await.unwrap()).await;
+                usize::try_from(known.broker).unwrap()
+            }
+        }
+    }
+
+    /// Gives the broker that is down for a while.
+    async fn strike(&mut self, fault: Fault, victim: usize) -> Option<usize> {
         match fault {
-            Fault::Hangs => self.real.nodes[broker].resume(),
-            Fault::Killed => self.real.restart(u32::try_from(broker).unwrap()).await,
-            Fault::Moved | Fault::Dead => {}
-            Fault::NoZooKeeper => self.real.zookeeper.as_ref().unwrap().resume(),
+            Fault::Dead => None,
+            Fault::Hangs => {
+                self.real.nodes[victim].pause();
+                Some(victim)
+            }
+            Fault::Killed => {
+                self.real.nodes[victim].kill();
+                Some(victim)
+            }
+            Fault::Moved if self.real.kind == Kind::KRaft => {
+                let active = until("a controller", async || self.real.active_controller(None)).await;
+                self.real.nodes[active].pause();
+                Some(active)
+            }
+            Fault::Moved => {
+                self.move_controller().await;
+                None
+            }
+            Fault::NoZooKeeper => {
+                self.real.zookeeper.as_ref().unwrap().pause();
+                None
+            }
+        }
+    }
+
+    async fn mend(&mut self, fault: Fault, down: Option<usize>) {
+        match (fault, down) {
+            (Fault::Hangs, Some(down)) => self.real.nodes[down].resume(),
+            (Fault::Killed, Some(down)) => self.real.restart(u32::try_from(down).unwrap()).await,
+            (Fault::Moved, Some(down)) => {
+                until("another controller", async || self.real.active_controller(Some(down))).await;
+                self.real.nodes[down].resume();
+            }
+            (Fault::NoZooKeeper, _) => self.real.zookeeper.as_ref().unwrap().resume(),
+            _ => {}
         }
         self.real.settled().await;
     }
@@ -206,93 +263,61 @@ impl World<'_> {
         node.resume();
     }
 
-    /// What all brokers agree on, once all that was asked of the cluster earlier is done: a topic that is asked for now
-    /// comes after it.
-    async fn truth(&mut self) -> Truth {
-        self.cells += 1;
-        let last = format!("truth-{}", self.cells);
-        self.create(&last, 1).await;
+    /// What all brokers that run agree on, once all that was asked of the cluster earlier is done: a topic that is asked
+    /// for now comes after it.
+    async fn truth(&mut self, cells: &[Cell]) -> Truth {
+        self.truths += 1;
+        let last = format!("truth-{}", self.truths);
+        let names: Vec<String> = cells.iter().map(|cell| cell.place.name.to_string()).collect();
+        let running: Vec<_> = self.real.nodes.iter().filter(|node| node.is_running()).collect();
+        let replicas = running.iter().map(|node| BrokerId(node.id.cast_signed())).collect();
+        let topic: CreatableTopic = setup::assigned(&last, &[replicas]);
+        self.created(vec![topic]).await;
+        // Twice the same, since what has just ended is heard of by one after another.
         until("all brokers to agree", async || {
-            let running = self.real.nodes.iter().filter(|node| node.is_running());
-            let mut seen = running.map(|node| seen(&node.internal));
-            let first = seen.next()??;
-            let agreed = seen.all(|other| other.as_ref() == Some(&first));
-            (agreed && first.contains_key(&last)).then_some(first)
+            let first = Truth::agreed(&running, &names).filter(|truth| {
+                // A new coordinator knows nothing of its groups until it has read of them, and does not say so.
+                let groups = self.groups.iter().all(|group| truth.groups.contains_key(group));
+                groups && truth.topics.contains_key(&last)
+            })?;
+            Truth::agreed(&running, &names)
+                .filter(|again| (&again.topics, &again.moving) == (&first.topics, &first.moving))
         })
         .await
     }
-
-    /// Writes some records to partition 0.
-    async fn write(&self, topic: &TopicName) {
-        let mut written = 0;
-        until("the records", async || {
-            let known = seen(&self.real.nodes[0].internal)?;
-            let leader = usize::try_from(known.get(topic.as_str())?.first()?.leader).ok()?;
-            let address = &self.real.nodes.get(leader)?.internal;
-            let mut connection = Connection::connect(address, &Options::new("test", LIMIT)).await.ok()?;
-            while written < RECORDS {
-                connection.produce(topic, 0, "x".into(), 1).await.ok()?;
-                written += 1;
-            }
-            // What its replicas do not have yet is not counted.
-            let next = connection.list_offsets(topic, &[0], At::End).await.ok()?.remove(&0)?.ok()??;
-            (next == RECORDS).then_some(())
-        })
-        .await;
-    }
-
-    /// Creates a topic with a replica on each broker that runs.
-    async fn create(&self, name: &str, partitions: i32) {
-        let running = self.real.nodes.iter().filter(|node| node.is_running()).count();
-        let topic = CreatableTopic::default()
-            .with_num_partitions(partitions)
-            .with_replication_factor(i16::try_from(running).unwrap());
-        self.created(name, topic).await;
-    }
-
-    /// Creates a topic with a partition on each broker and on no other: of a broker that is dead nobody leads it.
-    async fn lone(&self) {
-        let assignments = (0..).zip(&self.real.nodes).map(|(number, node)| {
-            CreatableReplicaAssignment::default()
-                .with_partition_index(number)
-                .with_broker_ids(vec![BrokerId(node.id.cast_signed())])
-        });
-        let topic = CreatableTopic::default()
-            .with_num_partitions(-1)
-            .with_replication_factor(-1)
-            .with_assignments(assignments.collect());
-        self.created("alone", topic).await;
-    }
-
-    /// Creates a topic, and not by the client under test.
-    async fn created(&self, name: &str, topic: CreatableTopic) {
-        let topic = topic.with_name(kafka_protocol::messages::TopicName(name.to_owned().into()));
-        let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(5_000);
-        until("a topic", async || {
-            let some = self.real.nodes.iter().find(|node| node.is_running())?;
-            let known = wire::metadata(&some.internal).ok()?;
-            let controller = &self.real.nodes.get(usize::try_from(known.controller_id.0).ok()?)?.internal;
-            let answer: CreateTopicsResponse =
-                wire::ask(controller, ApiKey::CreateTopics, 4, &request).ok()?;
-            matches!(answer.topics.first()?.error_code, 0 | 36).then_some(())
-        })
-        .await;
-    }
 }
 
-fn seen(address: &str) -> Option<Truth> {
-    let metadata = wire::metadata(address).ok()?;
-    let topics = metadata.topics.iter().map(|topic| {
-        let mut partitions: Vec<_> = topic.partitions.iter().collect();
-        partitions.sort_by_key(|partition| partition.partition_index);
-        let states = partitions.iter().map(|partition| {
-            let ids = |nodes: &[BrokerId]| nodes.iter().map(|node| node.0).collect();
-            let (replicas, mut isr): (_, Vec<i32>) =
-                (ids(&partition.replica_nodes), ids(&partition.isr_nodes));
-            isr.sort_unstable();
-            State { replicas, leader: partition.leader_id.0, isr }
-        });
-        (topic.name.as_ref().unwrap().to_string(), states.collect())
-    });
-    Some(topics.collect())
+/// Calls on their way, and what was said.
+struct Calls {
+    going: JoinSet<(usize, Said, Duration)>,
+    said: Vec<(usize, Said, Duration)>,
+}
+
+impl Calls {
+    fn begin(cells: &[Cell]) -> Self {
+        let mut going = JoinSet::new();
+        for (at, cell) in cells.iter().enumerate() {
+            let call = (cell.ask.run)(cell.cluster.clone(), cell.place.clone());
+            going.spawn(async move {
+                let start = Instant::now();
+                (at, call.await, start.elapsed())
+            });
+        }
+        Self { going, said: Vec::new() }
+    }
+
+    /// Until all have been answered, or that long.
+    async fn wait(&mut self, longest: Duration) {
+        let end = tokio::time::Instant::now() + longest;
+        while let Ok(Some(said)) = timeout_at(end, self.going.join_next()).await {
+            self.said.push(said.unwrap());
+        }
+    }
+
+    /// What was said, in the order of the calls.
+    fn answers(mut self) -> Vec<(usize, Said, Duration)> {
+        assert!(self.going.is_empty(), "a call has a limit");
+        self.said.sort_by_key(|(at, ..)| *at);
+        self.said
+    }
 }

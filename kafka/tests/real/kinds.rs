@@ -27,11 +27,13 @@ async fn an_old_kafka_with_zookeeper() {
     administration(&real).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kafka_with_kraft() {
-    let mut real = start(Kind::KRaft, None).await;
+    let proxy = Proxy::listen(3).await;
+    let mut real = start(Kind::KRaft, Some(proxy.ports())).await;
     a_topics_life(&mut real).await;
     administration(&real).await;
+    an_answer_is_right_or_says_that_it_does_not_know(&mut real, proxy).await;
     topics_without_zookeeper(&mut real).await;
 }
 

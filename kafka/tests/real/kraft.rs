@@ -28,7 +28,11 @@ pub(crate) async fn topics_without_zookeeper(real: &mut RealCluster) {
 
     let new = NewTopic { partitions: Some(2), replication: Some(3), ..NewTopic::new(name.clone()) };
     cluster.create_topic(&new).await.unwrap();
-    assert!(cluster.topics(&keeper).await.unwrap().contains(&"kept".to_owned()));
+    // Who is asked may hear of it later than the controller.
+    until("the list to have it", async || {
+        cluster.topics(&keeper).await.unwrap().contains(&"kept".to_owned()).then_some(())
+    })
+    .await;
     let topic = cluster.topic(&keeper, &name).await.unwrap().unwrap();
     assert_eq!(topic.states.len(), 2);
     let controller_epoch = controller_epoch(real);

@@ -3,7 +3,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use kafka_protocol::messages::ApiKey;
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::{
+    messages::{ApiKey, BrokerId, MetadataResponse, ResponseHeader},
+    protocol::{Decodable, Encodable, HeaderVersion},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -28,27 +32,36 @@ pub(crate) enum Fate {
     Lose,
 }
 
-/// Something was stopped.
-#[derive(Debug)]
-pub(crate) struct Caught {
-    /// Whose request or answer it is.
+/// Says what becomes of what was stopped.
+pub(crate) type GoOn = oneshot::Sender<Fate>;
+
+/// Which request a trap is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Meant {
+    /// Whose, by its client id.
+    pub(crate) client: String,
+    /// Of which kind.
+    pub(crate) key: ApiKey,
+    /// To which broker.
     pub(crate) broker: usize,
-    /// Says what becomes of it.
-    pub(crate) go_on: oneshot::Sender<Fate>,
 }
 
 #[derive(Debug)]
 struct Trap {
-    key: i16,
+    meant: Meant,
+    /// So many of them pass.
+    pass: usize,
     when: When,
-    caught: oneshot::Sender<Caught>,
+    caught: oneshot::Sender<GoOn>,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    trap: Option<Trap>,
-    /// Each request since the trap was set: whom it went to, and what.
-    seen: Vec<(usize, i16)>,
+    traps: Vec<Trap>,
+    /// Each request since they were cleared.
+    seen: Vec<Meant>,
+    /// Whom brokers name as the controller, instead of any of them.
+    controller: Option<i32>,
 }
 
 /// One listener for each broker.
@@ -94,19 +107,31 @@ pub(crate) struct Road {
 }
 
 impl Road {
-    /// Sets a trap for the next request of this kind; it replaces one that nothing went into.
-    pub(crate) fn trap(&self, key: ApiKey, when: When) -> oneshot::Receiver<Caught> {
+    /// Sets a trap for such a request, after `pass` of them have passed.
+    pub(crate) fn trap(&self, meant: Meant, pass: usize, when: When) -> oneshot::Receiver<GoOn> {
         let (caught, trapped) = oneshot::channel();
-        let mut shared = self.shared.lock().unwrap();
-        shared.trap = Some(Trap { key: key as i16, when, caught });
-        shared.seen.clear();
+        self.shared.lock().unwrap().traps.push(Trap { meant, pass, when, caught });
         trapped
     }
 
-    /// Which brokers were sent this request since the trap was set, in order.
-    pub(crate) fn asked(&self, key: ApiKey) -> Vec<usize> {
+    /// Forgets traps that nothing went into, and what was seen.
+    pub(crate) fn clear(&self) {
+        let mut shared = self.shared.lock().unwrap();
+        shared.traps.clear();
+        shared.seen.clear();
+    }
+
+    /// From now on brokers name this one to their clients as the controller. With KRaft they name any that lives, and pass
+    /// on what it is asked, so this is as good as another, and a test knows whom it will be.
+    pub(crate) fn name_controller(&self, broker: Option<i32>) {
+        self.shared.lock().unwrap().controller = broker;
+    }
+
+    /// Which brokers this client has sent this request since then, in order.
+    pub(crate) fn asked(&self, client: &str, key: ApiKey) -> Vec<usize> {
         let shared = self.shared.lock().unwrap();
-        shared.seen.iter().filter(|(_, seen)| *seen == key as i16).map(|(broker, _)| *broker).collect()
+        let seen = shared.seen.iter().filter(|seen| seen.client == client && seen.key == key);
+        seen.map(|seen| seen.broker).collect()
     }
 }
 
@@ -117,29 +142,57 @@ async fn pass(broker: usize, mut client: TcpStream, address: &str, shared: &Mute
     server.set_nodelay(true).ok()?;
     loop {
         let request = frame(&mut client).await?;
-        let key = i16::from_be_bytes([request[4], request[5]]);
-        let trap = {
+        let short = |at: usize| i16::from_be_bytes([request[at], request[at + 1]]);
+        let (key, version) = (ApiKey::try_from(short(4)).ok()?, short(6));
+        let name = request.get(14..14 + usize::try_from(short(12)).ok()?)?;
+        let meant = Meant { client: String::from_utf8(name.to_vec()).ok()?, key, broker };
+        let (trap, controller) = {
             let mut shared = shared.lock().unwrap();
-            shared.seen.push((broker, key));
-            shared.trap.take_if(|trap| trap.key == key)
+            shared.seen.push(meant.clone());
+            (spring(&mut shared.traps, &meant), shared.controller)
         };
         let (before, after) = match trap {
             Some(trap) if trap.when == When::Before => (Some(trap), None),
             trap => (None, trap),
         };
-        stop(broker, before).await?;
+        stop(before).await?;
         server.write_all(&request).await.ok()?;
-        let answer = frame(&mut server).await?;
-        stop(broker, after).await?;
+        let mut answer = frame(&mut server).await?;
+        if let (ApiKey::Metadata, Some(controller)) = (key, controller) {
+            answer = named(&answer, version, controller);
+        }
+        stop(after).await?;
         client.write_all(&answer).await.ok()?;
     }
 }
 
+/// The trap that such a request goes into.
+fn spring(traps: &mut Vec<Trap>, meant: &Meant) -> Option<Trap> {
+    let at = traps.iter().position(|trap| trap.meant == *meant)?;
+    if traps[at].pass > 0 {
+        traps[at].pass -= 1;
+        return None;
+    }
+    Some(traps.swap_remove(at))
+}
+
+/// An answer to Metadata with another controller.
+fn named(answer: &[u8], version: i16, controller: i32) -> Vec<u8> {
+    let mut bytes = Bytes::copy_from_slice(&answer[4..]);
+    let header_version = MetadataResponse::header_version(version);
+    let header = ResponseHeader::decode(&mut bytes, header_version).unwrap();
+    let body = MetadataResponse::decode(&mut bytes, version).unwrap();
+    let mut message = BytesMut::new();
+    header.encode(&mut message, header_version).unwrap();
+    body.with_controller_id(BrokerId(controller)).encode(&mut message, version).unwrap();
+    [&u32::try_from(message.len()).unwrap().to_be_bytes()[..], &message].concat()
+}
+
 /// Waits in the trap, if there is one; `None` for what is lost.
-async fn stop(broker: usize, trap: Option<Trap>) -> Option<()> {
+async fn stop(trap: Option<Trap>) -> Option<()> {
     let Some(trap) = trap else { return Some(()) };
     let (go_on, fate) = oneshot::channel();
-    trap.caught.send(Caught { broker, go_on }).ok()?;
+    trap.caught.send(go_on).ok()?;
     (fate.await == Ok(Fate::Deliver)).then_some(())
 }
 

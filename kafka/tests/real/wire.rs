@@ -8,8 +8,12 @@ use std::{
 
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::{
-    messages::{ApiKey, MetadataRequest, MetadataResponse, RequestHeader, ResponseHeader},
-    protocol::{Decodable, Encodable, HeaderVersion},
+    messages::{
+        ApiKey, DescribeQuorumRequest, DescribeQuorumResponse, MetadataRequest, MetadataResponse,
+        RequestHeader, ResponseHeader, TopicName,
+        describe_quorum_request::{PartitionData, TopicData},
+    },
+    protocol::{Decodable, Encodable, HeaderVersion, StrBytes},
 };
 
 /// How long a broker may take that does answer.
@@ -46,4 +50,15 @@ where
 /// Brokers, controller and all topics, as the broker at `address` has them.
 pub(crate) fn metadata(address: &str) -> io::Result<MetadataResponse> {
     ask(address, ApiKey::Metadata, 7, &MetadataRequest::default().with_topics(None))
+}
+
+/// The epoch in which the controller at `address` leads the others, if it does.
+pub(crate) fn leads(address: &str) -> Option<i32> {
+    let topic = TopicData::default()
+        .with_topic_name(TopicName(StrBytes::from_static_str("__cluster_metadata")))
+        .with_partitions(vec![PartitionData::default()]);
+    let request = DescribeQuorumRequest::default().with_topics(vec![topic]);
+    let answer: DescribeQuorumResponse = ask(address, ApiKey::DescribeQuorum, 0, &request).ok()?;
+    let partition = answer.topics.first()?.partitions.first()?;
+    (partition.error_code == 0).then_some(partition.leader_epoch)
 }
