@@ -210,7 +210,7 @@ async fn run_on<S: Store>(
     let mut tasks = JoinSet::new();
     tasks.spawn(named("ticker", tick(inputs.clone(), parts.clone())));
     tasks.spawn(named("Kafka poller", kafka::poll(asked, inputs.clone(), clock, security, parts.clone())));
-    tasks.spawn(named("keeper of throttles", throttle::keep(real, parts.clone())));
+    tasks.spawn(named("keeper of throttles", throttle::keep(real, clock, parts.clone())));
     tasks.spawn(named("sandbox reader", sandbox::read(wanted, files, inputs.clone(), parts.clone())));
     tasks.spawn(named("files of the API", watch(access.clone(), parts.clone())));
     tasks.spawn(named("subscription", subscription.run(subscribed.clone())));

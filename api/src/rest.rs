@@ -36,7 +36,7 @@ pub use job::{Job, JobKind, JobList, JobState};
 pub use logdir::LogDirList;
 pub use offer::{Evaluation, OfferDecision, OfferList, OfferOutcome, Refusal};
 pub use plan::{ActivePhase, Block, Phase, Plan, PlanActive, Stage, Status, Wait, WaitReason};
-pub use reassignment::{Cancelled, Reassignment, ReassignmentList, ReassignmentPlan};
+pub use reassignment::{Cancelled, LimitsUntended, Reassignment, ReassignmentList, ReassignmentPlan};
 pub use topic::{Message, Partition, PartitionOffset, PartitionState, Report, TopicDescription};
 
 /// The golden rule: a body prints as expected, and reads back as what it was.

@@ -66,6 +66,14 @@ pub struct NoBroker {
     pub tried: Vec<Error>,
 }
 
+impl NoBroker {
+    /// Whether one that was reached does not believe who we are. Its others ask for the same, so that this is what to
+    /// mend, and does not pass.
+    pub fn is_login_refused(&self) -> bool {
+        self.tried.iter().any(Error::is_login_refused)
+    }
+}
+
 /// Why a cluster could not be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {

@@ -213,4 +213,4 @@ fn finish(routes: OpenApiRouter<App>, app: App) -> Router {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -89,6 +89,8 @@ codes! {
     NotSupported = 501,
     /// Kafka refused the request for a reason of its own, given in the message.
     KafkaRefused = 502,
+    /// The brokers do not let the service in: its `KAFKA_CLIENT_SASL_*` settings are not what they ask for.
+    KafkaLoginRefused = 502,
     /// No broker, or no ZooKeeper, could be reached. `Retry-After` says when to ask again.
     KafkaUnavailable = 503,
     /// The service has not registered with Mesos yet. `Retry-After` says when to ask again.

@@ -75,8 +75,22 @@ pub struct Change {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ReassignmentList {
+    /// Not there while all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits_untended: Option<LimitsUntended>,
     /// The partitions on their way, by topic and number.
     pub reassignments: Vec<Moving>,
+}
+
+/// The service cannot look after its limits of copying: they may stay although nothing is copied any more, and slow down
+/// brokers that come back. It tries on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct LimitsUntended {
+    /// Why it failed the last time.
+    pub message: String,
+    /// Since when it fails, in milliseconds since 1970.
+    pub since_ms: u64,
 }
 
 /// A partition on its way.

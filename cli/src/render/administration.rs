@@ -8,7 +8,7 @@ use api::rest::{
     reassignment::{PartitionName, RefusedPartition},
 };
 
-use super::{Table, list, share, size::size};
+use super::{Table, list, share, size::size, time::utc};
 
 /// Ids of brokers.
 pub(crate) fn ids(brokers: &[u32]) -> String {
@@ -49,8 +49,13 @@ pub(crate) fn reassignment(plan: &rest::ReassignmentPlan) -> String {
 
 /// `topic reassignments`
 pub(crate) fn reassignments(list: &rest::ReassignmentList) -> String {
+    let untended = list.limits_untended.as_ref().map(|untended| {
+        let since = utc(untended.since_ms);
+        format!("limits of copying are not looked after since {since} UTC: {}\n", untended.message)
+    });
+    let untended = untended.unwrap_or_default();
     if list.reassignments.is_empty() {
-        return "(nothing moves)\n".to_owned();
+        return format!("(nothing moves)\n{untended}");
     }
     let mut table = Table::new(["TOPIC", "PARTITION", "REPLICAS", "TO COME", "TO GO", "COPIED"]);
     for moving in &list.reassignments {
@@ -67,7 +72,7 @@ pub(crate) fn reassignments(list: &rest::ReassignmentList) -> String {
             copied,
         ]);
     }
-    table.to_string()
+    format!("{table}{untended}")
 }
 
 /// `topic cancel-reassignments`

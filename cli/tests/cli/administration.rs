@@ -242,6 +242,14 @@ async fn reassignments() {
         TOPIC  PARTITION  REPLICAS  TO COME  TO GO  COPIED
         t      0          2,1,0     2        0      50 % of 1.0 KiB
     "#]]);
+    let untended =
+        r#"{"limits_untended":{"message":"no broker answered","since_ms":7000},"reassignments":[]}"#;
+    let stub =
+        Stub::serve(Router::new().route("/v1/reassignments", get(move || async move { untended }))).await;
+    stub.run("topic reassignments --table").await.prints(expect![[r#"
+        (nothing moves)
+        limits of copying are not looked after since 1970-01-01 00:00:07 UTC: no broker answered
+    "#]]);
     let none = || async { r#"{"reassignments":[]}"# };
     let stub = Stub::serve(Router::new().route("/v1/reassignments", get(none))).await;
     let run = stub.run("topic reassignments --wait --table").await;

@@ -160,6 +160,15 @@ impl Error {
         matches!(self, Self::Timeout { .. } | Self::Io { .. } | Self::Closed { .. })
     }
 
+    /// Whether the broker does not believe who we are, as others then will not either.
+    pub fn is_login_refused(&self) -> bool {
+        match self {
+            #[cfg(feature = "security")]
+            Self::Sasl { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether the same may go well in a moment, with this broker or another.
     pub fn is_passing(&self) -> bool {
         match self {

@@ -114,7 +114,8 @@ impl Cluster {
                 }
                 ChangeError::Refused(error) if error.retriable => Some(ChangeError::Refused(error)),
                 ChangeError::Call(error) if error.is_passing() => Some(ChangeError::Call(error)),
-                error @ (ChangeError::NoController | ChangeError::NoBroker(_)) => Some(error),
+                error @ ChangeError::NoController => Some(error),
+                ChangeError::NoBroker(error) if !error.is_login_refused() => Some(error.into()),
                 // Our own lost request has done it, and the broker asked for the metadata has not heard of that yet.
                 ChangeError::NotFound { .. } if lost.is_some() && change.was_due(began) => match change {
                     Change::Delete => return Ok(()),

@@ -67,7 +67,8 @@ impl From<AskError> for OffsetsError {
 impl OffsetsError {
     fn is_passing(&self) -> bool {
         match self {
-            Self::NoBroker(_) | Self::NoController | Self::NoLeader { .. } => true,
+            Self::NoController | Self::NoLeader { .. } => true,
+            Self::NoBroker(error) => !error.is_login_refused(),
             Self::Call(error) => error.is_passing(),
             Self::Refused { source, .. } => source.retriable,
             Self::NotFound { .. } => false,

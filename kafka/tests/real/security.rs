@@ -2,9 +2,12 @@
 
 use std::fs;
 
-use kafka::client::{
-    Connection, Error, Options, Topics,
-    security::{Mechanism, Sasl, Tls},
+use kafka::{
+    client::{
+        Connection, Error, Options, Topics,
+        security::{Mechanism, Sasl, Tls},
+    },
+    cluster::{AskError, ChangeError, Cluster},
 };
 
 use crate::{
@@ -80,6 +83,14 @@ async fn tls_and_sasl() {
         let text = error.to_string();
         assert!(text.contains("does not let in alice by") && !text.contains("guess"), "{text}");
         assert!(!format!("{wrong:?}").contains("guess"));
+        // Whoever asks the cluster is told the same, at once: a second try would end alike.
+        let nobody = Cluster::new([node.address.clone()], wrong);
+        let error = nobody.metadata(Topics::None).await.unwrap_err();
+        assert!(matches!(&error, AskError::NoBroker(error) if error.is_login_refused()), "{error}");
+        let begun = std::time::Instant::now();
+        let error = nobody.delete_topic(&"t".parse().unwrap()).await.unwrap_err();
+        assert!(matches!(&error, ChangeError::NoBroker(error) if error.is_login_refused()), "{error}");
+        assert!(begun.elapsed() < LIMIT / 3, "{:?}", begun.elapsed());
     }
     let other = Certificates::of(&["127.0.0.1"]).authority;
     let error =

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::rest::LimitsUntended;
 use futures_util::future::BoxFuture;
 use kafka::{
     client::{Change, Elected, Setting},
@@ -26,6 +27,9 @@ pub trait Administration: Send + Sync + 'static {
 
     /// What is on its way.
     fn progress(&self) -> Asked<'_, BTreeMap<TopicPartition, Progress>>;
+
+    /// Why limits of copying may still be there although nothing is copied any more, if they are not looked after.
+    fn untended(&self) -> Option<LimitsUntended>;
 
     /// Stops what is on its way: of these topics, or of all.
     fn cancel(&self, topics: Option<BTreeSet<TopicName>>) -> Asked<'_, Outcome>;

@@ -11,7 +11,7 @@ mod refused;
 mod topics;
 
 pub use real::Real;
-pub(super) use refused::of_call;
+pub(super) use refused::{of_call, of_nobody};
 
 /// Who is asked.
 #[derive(Clone)]

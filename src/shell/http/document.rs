@@ -120,7 +120,9 @@ pub(super) fn responses(codes: &[ErrorCode]) -> BTreeMap<String, RefOr<Response>
     let mut by_status = BTreeMap::<u16, Vec<ErrorCode>>::new();
     let changes = codes.contains(&ErrorCode::OutcomeUnknown);
     let any = ANY.iter().filter(|code| !(changes && **code == ErrorCode::Timeout));
-    for code in codes.iter().chain(any) {
+    // Who asks Kafka may be refused before the question.
+    let at_the_door = codes.contains(&ErrorCode::KafkaRefused).then_some(&ErrorCode::KafkaLoginRefused);
+    for code in codes.iter().chain(at_the_door).chain(any) {
         by_status.entry(code.status()).or_default().push(*code);
     }
     let shared = |codes: &[ErrorCode]| match codes {

@@ -51,7 +51,14 @@ impl ApiError {
 
     /// An error of `code` out of another, with its causes.
     pub(super) fn caused(code: ErrorCode, error: &dyn Error) -> Self {
-        Self::new(code, chain(error))
+        let instead = match code {
+            ErrorCode::KafkaLoginRefused => {
+                "; it is KAFKA_CLIENT_SASL_MECHANISM, KAFKA_CLIENT_SASL_USER and KAFKA_CLIENT_SASL_PASSWORD_FILE that say \
+                 who the service is: mend them, or the user that the brokers know"
+            }
+            _ => "",
+        };
+        Self::new(code, chain(error) + instead)
     }
 
     /// What the header `Retry-After` says, where there is one.

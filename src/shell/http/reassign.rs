@@ -34,7 +34,8 @@ refusals! {
     ];
 }
 
-/// The partitions on their way, and how far they have come. Needs Kafka 2.4.
+/// The partitions on their way, and how far they have come; and, where that is so, since when and why limits of copying
+/// are not looked after. Needs Kafka 2.4.
 #[utoipa::path(
     get, path = "/v1/reassignments", tag = "reassignments",
     responses(
@@ -48,9 +49,11 @@ refusals! {
 )]
 pub(super) async fn list(State(app): State<App>) -> Result<Json<rest::ReassignmentList>, ApiError> {
     let kafka = app.administration()?;
-    let found = app.slots.read(async move { kafka.progress().await }).await?;
+    let asked = kafka.clone();
+    let found = app.slots.read(async move { asked.progress().await }).await?;
     let found = found.map_err(|error| refused::question(&error))?;
-    Ok(Json(rest::ReassignmentList { reassignments: found.into_iter().map(moving).collect() }))
+    let reassignments = found.into_iter().map(moving).collect();
+    Ok(Json(rest::ReassignmentList { limits_untended: kafka.untended(), reassignments }))
 }
 
 /// Moves partitions: spreads topics evenly over brokers with the fewest copies, or brings partitions exactly where they

@@ -33,7 +33,8 @@ pub(super) fn change(error: &AdminError) -> ApiError {
 
 fn code(error: &AdminError) -> ErrorCode {
     match error {
-        AdminError::NoBroker(_) | AdminError::NoController => ErrorCode::KafkaUnavailable,
+        AdminError::NoBroker(error) => cluster::of_nobody(error),
+        AdminError::NoController => ErrorCode::KafkaUnavailable,
         AdminError::Call(client::Error::Refused { source, .. }) => by_kafka(source),
         AdminError::Call(error) => cluster::of_call(error),
         AdminError::Refused(error) => by_kafka(error),

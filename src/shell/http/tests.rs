@@ -136,7 +136,7 @@ fn broker(id: u32) -> rest::Broker {
 }
 
 /// A service with two brokers whose plan has `status`.
-pub(super) fn view(status: rest::Status) -> View {
+pub(in crate::shell) fn view(status: rest::Status) -> View {
     let plan = rest::Plan { errors: Vec::new(), phases: Vec::new(), status };
     let check = rest::Check { healthy: true, message: "subscribed".to_owned() };
     View {

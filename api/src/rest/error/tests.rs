@@ -50,6 +50,7 @@ fn codes() {
         500 InternalError
         501 NotSupported
         502 KafkaRefused
+        502 KafkaLoginRefused
         503 KafkaUnavailable
         503 NotRegistered
         503 Overloaded

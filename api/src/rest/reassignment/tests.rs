@@ -50,9 +50,16 @@ fn answers() {
         bytes_total: None,
     };
     golden(
-        &ReassignmentList { reassignments: vec![moving] },
+        &ReassignmentList { limits_untended: None, reassignments: vec![moving] },
         &expect![[
             r#"{"reassignments":[{"adding":[2],"bytes_done":1048576,"bytes_total":null,"partition":0,"removing":[0],"replicas":[1,2,0],"topic":"orders"}]}"#
+        ]],
+    );
+    let untended = LimitsUntended { message: "no broker answered".to_owned(), since_ms: 1_764_104_090_500 };
+    golden(
+        &ReassignmentList { limits_untended: Some(untended), reassignments: Vec::new() },
+        &expect![[
+            r#"{"limits_untended":{"message":"no broker answered","since_ms":1764104090500},"reassignments":[]}"#
         ]],
     );
     let cancelled = Cancelled {

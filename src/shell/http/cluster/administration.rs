@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::rest::LimitsUntended;
 use futures_util::FutureExt;
 use kafka::{
     client::{Change, Elected, Resource, Setting, Topics},
@@ -56,6 +57,10 @@ impl Administration for Real {
     fn progress(&self) -> Asked<'_, BTreeMap<TopicPartition, Progress>> {
         let cluster = self.cluster();
         async move { cluster.progress().await }.boxed()
+    }
+
+    fn untended(&self) -> Option<LimitsUntended> {
+        self.care.untended()
     }
 
     fn cancel(&self, topics: Option<BTreeSet<TopicName>>) -> Asked<'_, Outcome> {

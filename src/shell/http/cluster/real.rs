@@ -9,7 +9,7 @@ use kafka::{
 };
 use tokio::sync::{Mutex, Notify, watch};
 
-use crate::view::View;
+use crate::{shell::throttle::Care, view::View};
 
 /// Limit of each request to a broker. With an unreachable one tried first, two fit into a request's deadline.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -25,6 +25,8 @@ pub struct Real {
     pub(super) reassigning: Mutex<()>,
     /// A reassignment was begun or stopped.
     pub(in crate::shell) begun: Notify,
+    /// Whether limits of copying are looked after.
+    pub(in crate::shell) care: Care,
 }
 
 impl Real {
@@ -37,7 +39,8 @@ impl Real {
         view: watch::Receiver<Arc<View>>,
     ) -> Self {
         let cluster = Cluster::new([], Options::new(client_id, TIMEOUT).secured(security));
-        Self { keeper, cluster, view, reassigning: Mutex::default(), begun: Notify::default() }
+        let (reassigning, begun, care) = (Mutex::default(), Notify::default(), Care::default());
+        Self { keeper, cluster, view, reassigning, begun, care }
     }
 
     /// The brokers, where they are now; all share their connections.

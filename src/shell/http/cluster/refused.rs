@@ -3,7 +3,7 @@
 use api::rest::ErrorCode;
 use kafka::{
     client::{self, CreateError},
-    cluster::{AskError, ChangeError, CreateTopicError, OffsetsError, TopicsError},
+    cluster::{AskError, ChangeError, CreateTopicError, NoBroker, OffsetsError, TopicsError},
     topic::TopicName,
     zookeeper,
 };
@@ -26,7 +26,8 @@ fn by_zookeeper(error: &zookeeper::Error) -> ApiError {
 /// The brokers did not tell.
 pub(super) fn question(error: &AskError) -> ApiError {
     let code = match error {
-        AskError::NoBroker(_) | AskError::NoController => ErrorCode::KafkaUnavailable,
+        AskError::NoBroker(error) => of_nobody(error),
+        AskError::NoController => ErrorCode::KafkaUnavailable,
         AskError::Call(call) => of_call(call),
     };
     ApiError::caused(code, error)
@@ -36,9 +37,8 @@ pub(super) fn question(error: &AskError) -> ApiError {
 pub(super) fn offsets(error: &OffsetsError) -> ApiError {
     let code = match error {
         OffsetsError::NotFound { .. } => ErrorCode::TopicNotFound,
-        OffsetsError::NoBroker(_) | OffsetsError::NoController | OffsetsError::NoLeader { .. } => {
-            ErrorCode::KafkaUnavailable
-        }
+        OffsetsError::NoBroker(error) => of_nobody(error),
+        OffsetsError::NoController | OffsetsError::NoLeader { .. } => ErrorCode::KafkaUnavailable,
         OffsetsError::Call(call) => of_call(call),
         OffsetsError::Refused { source, .. } if source.retriable => ErrorCode::KafkaUnavailable,
         OffsetsError::Refused { .. } => ErrorCode::KafkaRefused,
@@ -52,7 +52,8 @@ pub(super) fn change(error: &ChangeError) -> ApiError {
         ChangeError::NotFound { .. } => ErrorCode::TopicNotFound,
         ChangeError::InvalidPartitions(_) => ErrorCode::InvalidParameter,
         ChangeError::Unknown(_) => ErrorCode::OutcomeUnknown,
-        ChangeError::NoBroker(_) | ChangeError::NoController => ErrorCode::KafkaUnavailable,
+        ChangeError::NoBroker(error) => of_nobody(error),
+        ChangeError::NoController => ErrorCode::KafkaUnavailable,
         ChangeError::Refused(refusal) if refusal.retriable => ErrorCode::KafkaUnavailable,
         ChangeError::Refused(_) => ErrorCode::KafkaRefused,
         ChangeError::Call(call) => of_call(call),
@@ -68,8 +69,9 @@ pub(super) fn change(error: &ChangeError) -> ApiError {
 
 /// Kafka did not create `topic`.
 pub(super) fn creation(topic: &TopicName, error: &CreateTopicError) -> ApiError {
-    let CreateTopicError::Create(create) = error else {
-        return ApiError::caused(ErrorCode::KafkaUnavailable, error);
+    let create = match error {
+        CreateTopicError::Create(create) => create,
+        CreateTopicError::NoBroker(nobody) => return ApiError::caused(of_nobody(nobody), error),
     };
     if create.is_uncertain() {
         // Whoever repeats it must be ready for 409.
@@ -92,6 +94,11 @@ pub(super) fn creation(topic: &TopicName, error: &CreateTopicError) -> ApiError 
     ApiError::caused(code, create)
 }
 
+/// No broker answered.
+pub(in super::super) fn of_nobody(error: &NoBroker) -> ErrorCode {
+    if error.is_login_refused() { ErrorCode::KafkaLoginRefused } else { ErrorCode::KafkaUnavailable }
+}
+
 /// A call that changed nothing.
 pub(in super::super) fn of_call(error: &client::Error) -> ErrorCode {
     match error {
@@ -103,6 +110,7 @@ pub(in super::super) fn of_call(error: &client::Error) -> ErrorCode {
         | client::Error::Gone { .. } => ErrorCode::KafkaUnavailable,
         client::Error::Refused { source, .. } if source.retriable => ErrorCode::KafkaUnavailable,
         client::Error::Version { .. } => ErrorCode::NotSupported,
+        client::Error::Sasl { .. } => ErrorCode::KafkaLoginRefused,
         _ => ErrorCode::KafkaRefused,
     }
 }

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    super::{ApiError, App, guard::DEADLINE},
+    super::{ApiError, App, cluster, guard::DEADLINE},
     Running, ended,
 };
 
@@ -198,7 +198,8 @@ fn refused(error: PrepareError) -> ApiError {
     let code = match &error {
         PrepareError::NoTopic(_) => ErrorCode::TopicNotFound,
         PrepareError::Topic { error, .. } if error.retriable => ErrorCode::KafkaUnavailable,
-        PrepareError::Ask(AskError::NoBroker(_) | AskError::NoController) => ErrorCode::KafkaUnavailable,
+        PrepareError::Ask(AskError::NoBroker(error)) => cluster::of_nobody(error),
+        PrepareError::Ask(AskError::NoController) => ErrorCode::KafkaUnavailable,
         PrepareError::Ask(AskError::Call(kafka::client::Error::Refused { source, .. }))
             if source.retriable =>
         {
@@ -206,6 +207,7 @@ fn refused(error: PrepareError) -> ApiError {
         }
         PrepareError::Ask(AskError::Call(kafka::client::Error::Refused { .. }))
         | PrepareError::Topic { .. } => ErrorCode::KafkaRefused,
+        PrepareError::Ask(AskError::Call(error)) if error.is_login_refused() => ErrorCode::KafkaLoginRefused,
         PrepareError::Ask(AskError::Call(_)) => ErrorCode::KafkaUnavailable,
     };
     ApiError::caused(code, &error)

@@ -8,10 +8,13 @@ use serde_json::json;
 use super::{gate::Role, *};
 use crate::{
     config::Settings,
-    shell::http::{
-        gate::tests::{PUBLIC, Sign, at, jwt, line},
-        guard::Peer,
-        tests::topics::Unasked,
+    shell::{
+        http::{
+            gate::tests::{PUBLIC, Sign, at, jwt, line},
+            guard::Peer,
+            tests::topics::Unasked,
+        },
+        log::tests::Logged,
     },
 };
 
@@ -249,39 +252,6 @@ async fn tokens_are_replaced_under_load() {
         assert_eq!(access.door().not_taken_over, []);
     }
     assert_eq!(access.door().refused.wrong_tokens, 40);
-}
-
-/// What is logged while it is there, on this thread.
-#[derive(Clone, Default)]
-struct Logged(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl std::io::Write for Logged {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Logged {
-    /// Writes everything here, as the scheduler's own log does.
-    fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync {
-        let writer = self.clone();
-        tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(move || writer.clone())
-            .with_ansi(false)
-            .without_time()
-            .finish()
-    }
-
-    fn lines(&self) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines().map(str::to_owned).collect()
-    }
 }
 
 // Who changed what, or tried to: one line each, and none for reads.

@@ -23,6 +23,8 @@ use super::{
 pub(super) struct Fake {
     /// It must not be asked.
     unasked: bool,
+    /// Why limits of copying are not looked after.
+    untended: Option<rest::LimitsUntended>,
     /// The answer to the next question, instead of a good one.
     error: Mutex<Option<AdminError>>,
     /// What was asked for.
@@ -31,7 +33,7 @@ pub(super) struct Fake {
 
 impl Fake {
     fn new() -> Self {
-        Self { unasked: false, error: Mutex::default(), asked: Mutex::default() }
+        Self { unasked: false, untended: None, error: Mutex::default(), asked: Mutex::default() }
     }
 
     /// A Kafka that must not be asked.
@@ -82,6 +84,10 @@ impl Administration for Fake {
         let moving = Moving { replicas: vec![2, 1, 0], adding: vec![2], removing: vec![0] };
         let progress = Progress { moving, total: Some(9), done: None };
         self.answer("progress".to_owned(), BTreeMap::from([(partition(0), progress)]))
+    }
+
+    fn untended(&self) -> Option<rest::LimitsUntended> {
+        self.untended.clone()
     }
 
     fn cancel(&self, topics: Option<BTreeSet<TopicName>>) -> Asked<'_, Outcome> {
@@ -244,6 +250,17 @@ async fn answers() {
         r#"{"assignor":"range","group":"readers","lag":null,"members":[{"assigned":[{"partition":0,"topic":"orders"}],"client":"reader-7","host":"10.0.0.9","id":"reader-7-5b1e","instance":null}],"partitions":[{"committed":4,"end":10,"error":null,"lag":6,"partition":0,"topic":"orders"},{"committed":4,"end":null,"error":"NOT_LEADER_OR_FOLLOWER: so it is","lag":null,"partition":1,"topic":"orders"}],"state":"Stable"}"#,
     )
     .await;
+}
+
+// Limits that nobody removes are shown beside what moves, and not a word of it is there while all is well.
+#[tokio::test]
+async fn untended_limits() {
+    let untended = rest::LimitsUntended { message: "no broker answered".to_owned(), since_ms: 7 };
+    let fake = Arc::new(Fake { untended: Some(untended), ..Fake::new() });
+    let text = send(&fake, "GET /v1/reassignments", "").await.text;
+    let begins =
+        r#"{"limits_untended":{"message":"no broker answered","since_ms":7},"reassignments":[{"adding""#;
+    assert!(text.starts_with(begins), "{text}");
 }
 
 // D16: what is wrong is said, all of it, and Kafka is not asked.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ErrorCode::{
-    InvalidParameter, KafkaRefused, KafkaUnavailable, NotSupported, OutcomeUnknown, TopicAlreadyExists,
-    TopicDeletionDisabled, TopicNotFound,
+    InvalidParameter, KafkaLoginRefused, KafkaRefused, KafkaUnavailable, NotSupported, OutcomeUnknown,
+    TopicAlreadyExists, TopicDeletionDisabled, TopicNotFound,
 };
 use kafka::{cluster::NoBroker, error::KafkaError};
 
@@ -104,6 +104,39 @@ fn changes() {
     );
     // A broker too old for it is not a fault of the request.
     assert_eq!(change(&ChangeError::Call(too_old("CreatePartitions"))).code, NotSupported);
+}
+
+// D16: wrong credentials do not get right by waiting. The answer names the settings, and nobody is told to come back.
+#[test]
+fn logins() {
+    let wrong = || client::Error::Sasl {
+        address: "h:1".to_owned(),
+        mechanism: "SCRAM-SHA-256",
+        user: "mesos".to_owned(),
+        reason: "SASL_AUTHENTICATION_FAILED".to_owned(),
+    };
+    // One that cannot be reached changes nothing about it.
+    let nobody = || NoBroker { tried: vec![timeout("Metadata"), wrong()] };
+    for error in [
+        topics(&AskError::from(nobody()).into()),
+        question(&nobody().into()),
+        question(&wrong().into()),
+        offsets(&OffsetsError::NoBroker(nobody())),
+        change(&ChangeError::NoBroker(nobody())),
+        change(&ChangeError::Call(wrong())),
+        creation(&topic(), &nobody().into()),
+        creation(&topic(), &CreateError::Call(wrong()).into()),
+        crate::shell::http::refused::question(&nobody().into()),
+        crate::shell::http::refused::change(&wrong().into()),
+    ] {
+        assert_eq!((error.code, error.retry_after()), (KafkaLoginRefused, None), "{}", error.message);
+        for words in [
+            "h:1 does not let in mesos by SCRAM-SHA-256: SASL_AUTHENTICATION_FAILED",
+            "KAFKA_CLIENT_SASL_MECHANISM, KAFKA_CLIENT_SASL_USER and KAFKA_CLIENT_SASL_PASSWORD_FILE",
+        ] {
+            assert!(error.message.contains(words), "{}", error.message);
+        }
+    }
 }
 
 #[test]
