@@ -23,7 +23,7 @@ pub use self::{
     groups::{Groups, Lag, Reading},
     logdirs::{LogDirs, Progress},
     offsets::OffsetsError,
-    reassign::{Outcome, Tended},
+    reassign::{Outcome, Tended, on_their_way},
     topics::TopicsError,
 };
 

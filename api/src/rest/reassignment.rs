@@ -19,7 +19,8 @@ pub struct Reassignment {
     /// How many replicas of each partition of the topics; else as many as there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replication: Option<u16>,
-    /// How fast each broker copies at most; else as fast as it can. The limit is removed when all is copied.
+    /// How fast each broker copies at most; else as fast as it can. The limit is removed when all is copied. It holds for
+    /// what is on its way to where it is asked for as well, instead of the limit that this has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttle_bytes_per_second: Option<u64>,
     /// Every partition of these topics.
@@ -48,9 +49,13 @@ pub struct ReassignmentPlan {
     pub copies: u64,
     /// Whether nothing was begun.
     pub dry_run: bool,
+    /// Those that were on their way there already, and go on within the limit that is asked for, or would; `from` are those
+    /// that they are copied from. Not there where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limited: Vec<Change>,
     /// The partitions that change, by topic and number.
     pub partitions: Vec<Change>,
-    /// How many of those asked for are as they should be.
+    /// How many of those asked for are as they should be, or on their way there already.
     pub unchanged: u64,
 }
 

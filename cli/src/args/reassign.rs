@@ -20,7 +20,8 @@ pub(crate) struct Reassign {
     /// Instead: a partition of the topic and its brokers, the preferred leader first; may be repeated
     #[arg(long, value_name = "NUMBER=IDS", conflicts_with_all = ["brokers", "replication"])]
     partition: Vec<String>,
-    /// How many bytes a second each broker may copy at most [default: no limit]
+    /// How many bytes a second each broker may copy at most [default: no limit]; asked for once more with another number,
+    /// what is on its way goes on within that
     #[arg(long, value_name = "BYTES")]
     throttle: Option<u64>,
     /// Only show what would be moved

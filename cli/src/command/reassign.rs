@@ -34,8 +34,14 @@ pub(super) async fn start(scheduler: &Scheduler, arguments: &Reassign) -> Result
     let wish = arguments.wish().map_err(Failure::Usage)?;
     let answer = scheduler.answered(scheduler.client.reassign(&wish).await)?;
     let changes = answer.body.partitions.clone();
+    let limited = answer.body.limited.clone();
     scheduler.show(Ok(answer), render::reassignment)?;
-    let begun: Vec<&Change> = changes.iter().filter(|change| change.error.is_none()).collect();
+    let begun = changes.iter().filter(|change| change.error.is_none());
+    // What moved before we came is waited for as well, once.
+    let before = limited.iter().filter(|one| {
+        !changes.iter().any(|change| (&change.topic, change.partition) == (&one.topic, one.partition))
+    });
+    let begun: Vec<&Change> = begun.chain(before).collect();
     if arguments.following.wait && !begun.is_empty() {
         follow(scheduler, Some(&begun), arguments.following).await?;
     }

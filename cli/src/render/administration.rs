@@ -41,6 +41,13 @@ pub(crate) fn reassignment(plan: &rest::ReassignmentPlan) -> String {
         "{table}\nreplicas to copy:             {}\npartitions as they are to be: {}\n",
         plan.copies, plan.unchanged
     );
+    if !plan.limited.is_empty() {
+        let mut table = Table::new(["TOPIC", "PARTITION", "FROM", "TO"]);
+        for one in &plan.limited {
+            table.row([&one.topic, &one.partition.to_string(), &list(&one.from), &list(&one.to)]);
+        }
+        text.push_str(&format!("on their way already, with the limit asked for from now on:\n{table}"));
+    }
     if plan.dry_run {
         text.push_str("a dry run: nothing was begun\n");
     }

@@ -88,6 +88,7 @@ async fn topic_config() {
 }
 
 const BEGUN: &str = r#"{"copies":1,"dry_run":false,"partitions":[{"from":[0,1],"partition":0,"to":[2,1],"topic":"t"}],"unchanged":2}"#;
+const LIMITED: &str = r#"{"copies":0,"dry_run":false,"limited":[{"from":[0,1],"partition":0,"to":[2,1],"topic":"t"}],"partitions":[],"unchanged":3}"#;
 const THERE: &str = r#"{"copies":0,"dry_run":true,"partitions":[],"unchanged":1}"#;
 
 /// A cluster that moves a partition: its progress, the last for ever, and what it says to a dry run then.
@@ -114,6 +115,7 @@ async fn moving(progress: Vec<&'static str>, then: &'static str) -> Stub {
     let begin = move |body: String| async move {
         match body.as_str() {
             r#"{"topics":["t"]}"# => BEGUN,
+            r#"{"throttle_bytes_per_second":5,"topics":["t"]}"# => LIMITED,
             r#"{"dry_run":true,"partitions":[{"partition":0,"replicas":[2,1],"topic":"t"}]}"# => then,
             other => panic!("{other}"),
         }
@@ -155,6 +157,29 @@ async fn reassign_wait_sees_a_cancel() {
     assert_eq!(run.code, Some(1));
 }
 
+// What moves already and gets another limit is said, and followed as what is begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn reassign_with_another_limit() {
+    let stub = moving(vec![r#""bytes_done":512,"bytes_total":1024"#, ""], THERE).await;
+    let run = stub.run("topic reassign t --throttle=5 --wait --table").await;
+    expect![[r#"
+        TOPIC  PARTITION  FROM  TO  REFUSED
+
+        replicas to copy:             0
+        partitions as they are to be: 3
+        on their way already, with the limit asked for from now on:
+        TOPIC  PARTITION  FROM  TO
+        t      0          0,1   2,1
+    "#]]
+    .assert_eq(&run.out);
+    expect![[r#"
+        1 of 1 partitions move: 50 % of 1.0 KiB
+        moved: 1 of 1 partitions
+    "#]]
+    .assert_eq(&run.err);
+    assert_eq!(run.code, Some(0));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn reassign_wait_has_an_end() {
     let stub = moving(vec![r#""bytes_done":512,"bytes_total":1024"#], THERE).await;
@@ -168,7 +193,7 @@ async fn reassign_wait_has_an_end() {
 }
 
 /// Presses Ctrl-C.
-fn interrupt(child: &Child) {
+pub(crate) fn interrupt(child: &Child) {
     let done = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(done.success());
 }

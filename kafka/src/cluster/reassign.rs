@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AdminError, Cluster, attempts::Attempts};
 use crate::{
-    client::{Answers, Change, Error, Metadata, Resource, Topics},
+    client::{Answers, Change, Error, Metadata, Moving, Resource, Topics},
     error::KafkaError,
     reassign::{self, Assignment},
     throttle::{self, Copied, Owner},
@@ -21,6 +21,23 @@ pub struct Outcome {
     pub started: BTreeSet<TopicPartition>,
     /// Those that Kafka did not take, and why.
     pub refused: BTreeMap<TopicPartition, KafkaError>,
+    /// Those that were on their way there already, and are limited anew; see [`on_their_way`].
+    pub limited: BTreeMap<TopicPartition, Copied>,
+}
+
+/// Of partitions that are `moving`, those that go to where `to` wants them: what they are still copied from, and to.
+pub fn on_their_way(
+    moving: BTreeMap<TopicPartition, Moving>,
+    to: &Assignment,
+) -> BTreeMap<TopicPartition, Copied> {
+    let copied = moving.into_iter().filter_map(|(partition, Moving { replicas, adding, .. })| {
+        let wanted = to.get(&partition)?;
+        let (coming, from): (BTreeSet<u32>, BTreeSet<u32>) =
+            replicas.into_iter().partition(|broker| adding.contains(broker));
+        let to: BTreeSet<u32> = coming.into_iter().filter(|broker| wanted.contains(broker)).collect();
+        (!to.is_empty()).then_some((partition, Copied { from, to }))
+    });
+    copied.collect()
 }
 
 /// What [`Cluster::tend`] found.
@@ -68,8 +85,8 @@ impl Cluster {
     }
 
     /// Brings partitions from their replicas in `from` to those in `to`; only those that differ are asked for. With
-    /// `rate`, in bytes per second, brokers copy no faster; [`Cluster::tend`] removes that limit when all is copied, and
-    /// must not run at the same time as this.
+    /// `rate`, in bytes per second, brokers copy no faster, also what is on its way there already, with another limit or
+    /// none; [`Cluster::tend`] removes that limit when all is copied, and must not run at the same time as this.
     ///
     /// # Errors
     /// Somebody else limits one of these topics or brokers, a broker does not live, or no answer of use. A limit may then
@@ -81,7 +98,11 @@ impl Cluster {
         rate: Option<u64>,
     ) -> Result<Outcome, AdminError> {
         let changes: Vec<_> = reassign::changes(from, to).collect();
-        if changes.is_empty() {
+        let limited = match rate {
+            Some(_) => on_their_way(self.reassignments().await?, to),
+            None => BTreeMap::new(),
+        };
+        if changes.is_empty() && limited.is_empty() {
             return Ok(Outcome::default());
         }
         let metadata = self.metadata(Topics::None).await?;
@@ -90,15 +111,24 @@ impl Cluster {
             return Err(AdminError::UnknownBroker { broker: *broker, live });
         }
         if let Some(rate) = rate {
-            let copies = changes.iter().filter_map(|(partition, old, new)| {
+            let mut copies: BTreeMap<&TopicPartition, Copied> =
+                limited.iter().map(|(partition, copied)| (partition, copied.clone())).collect();
+            for (partition, old, new) in &changes {
                 let added: BTreeSet<u32> = reassign::copies(old, new).collect();
-                (!added.is_empty())
-                    .then(|| (*partition, Copied { from: old.iter().copied().collect(), to: added }))
-            });
-            self.slow_down(&metadata, &copies.collect(), rate).await?;
+                if !added.is_empty() {
+                    let copied = copies.entry(*partition).or_default();
+                    copied.from.extend(*old);
+                    copied.to.extend(added);
+                }
+            }
+            self.slow_down(&metadata, &copies, rate).await?;
+        }
+        if changes.is_empty() {
+            return Ok(Outcome { limited, ..Outcome::default() });
         }
         let wanted = changes.iter().map(|(partition, _, new)| ((*partition).clone(), Some(new.to_vec())));
-        Ok(Outcome::from(self.alter_reassignments(&wanted.collect(), &mut Attempts::new()).await?))
+        let answers = self.alter_reassignments(&wanted.collect(), &mut Attempts::new()).await?;
+        Ok(Outcome { limited, ..Outcome::from(answers) })
     }
 
     /// Removes limits of ours where nothing is on its way any more, whoever began it and however it ended.
@@ -232,5 +262,37 @@ impl From<Answers> for Outcome {
             }
         }
         outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+    use super::*;
+
+    // What goes where it is wanted is limited anew, and copied from those that hold it; what goes elsewhere is not.
+    #[test]
+    fn what_is_on_its_way() {
+        let partition = |number| TopicPartition { topic: "t".parse().unwrap(), number };
+        let moving = |replicas: &[u32], adding: &[u32]| Moving {
+            replicas: replicas.to_vec(),
+            adding: adding.to_vec(),
+            removing: vec![0],
+        };
+        let all = BTreeMap::from([
+            (partition(0), moving(&[3, 2, 1, 0], &[2, 3])),
+            (partition(1), moving(&[2, 0], &[2])),
+            (partition(2), moving(&[1, 0], &[])),
+            (partition(3), moving(&[2, 0], &[2])),
+        ]);
+        let to = Assignment::from([
+            (partition(0), vec![2, 1]),
+            (partition(1), vec![1]),
+            (partition(2), vec![1]),
+            (partition(4), vec![2]),
+        ]);
+        let copied = Copied { from: [0, 1].into(), to: [2].into() };
+        assert_eq!(on_their_way(all, &to), BTreeMap::from([(partition(0), copied)]));
     }
 }

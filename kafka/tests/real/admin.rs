@@ -262,6 +262,20 @@ async fn moved_with_a_limit(world: &World<'_>) {
     assert_eq!(tended.moving, BTreeSet::from([name("moved")]));
     assert!(tended.brokers.is_empty() && tended.topics.is_empty() && !tended.is_over(), "{tended:?}");
 
+    // Asked for once more with another rate, it goes on within that, on all brokers that copy.
+    let outcome = cluster.reassign(&assignment(world, "moved").await, &to, Some(1_000)).await.unwrap();
+    assert!(outcome.refused.is_empty(), "{outcome:?}");
+    assert!(outcome.limited.keys().eq(progress.keys()), "{outcome:?}");
+    for id in outcome.limited.values().flat_map(|copied| copied.from.union(&copied.to)) {
+        until("the other rate", async || {
+            let found = cluster.settings(&Resource::Broker(*id), None).await.unwrap();
+            let is = |name, rate| found[name].value.as_deref() == Some(rate);
+            (is(FOLLOWER_RATE, "1000") && is(LEADER_RATE, "1001")).then_some(())
+        })
+        .await;
+    }
+    assert!(cluster.progress().await.unwrap().keys().eq(progress.keys()));
+
     let cancelled = cluster.cancel(Some(&BTreeSet::from([name("moved")]))).await.unwrap();
     assert_eq!(cancelled.started, progress.keys().cloned().collect());
     arrived(world).await;

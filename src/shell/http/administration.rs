@@ -84,6 +84,6 @@ pub struct Planned {
     pub from: Assignment,
     /// Replicas as they are to be, of the same partitions.
     pub to: Assignment,
-    /// Empty where nothing was begun.
+    /// Nothing was begun where it was not to be; who would be limited anew is told then too.
     pub outcome: Outcome,
 }

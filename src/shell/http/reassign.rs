@@ -57,7 +57,8 @@ pub(super) async fn list(State(app): State<App>) -> Result<Json<rest::Reassignme
 }
 
 /// Moves partitions: spreads topics evenly over brokers with the fewest copies, or brings partitions exactly where they
-/// are wished. The limit of copying is removed once all is copied. Needs Kafka 2.4.
+/// are wished. The limit of copying is removed once all is copied. Asked for once more with another limit, what is on its way
+/// goes on within that; without one it keeps what it has. Needs Kafka 2.4.
 #[utoipa::path(
     post, path = "/v1/reassignments", tag = "reassignments",
     request_body(content = rest::Reassignment, example = json!({
@@ -82,7 +83,8 @@ pub(super) async fn start(
     let planned = app.slots.change(async move { kafka.reassign(wish).await }).await?;
     let plan = plan(&planned.map_err(|error| refused::change(&error))?, dry_run);
     if !dry_run {
-        tracing::info!(partitions = plan.partitions.len(), copies = plan.copies, "reassignment begun");
+        let (partitions, limited) = (plan.partitions.len(), plan.limited.len());
+        tracing::info!(partitions, copies = plan.copies, limited, "reassignment begun");
     }
     Ok(Json(plan))
 }
@@ -107,7 +109,7 @@ pub(super) async fn cancel(
     body::all(errors)?;
     let kafka = app.administration()?;
     let outcome = app.slots.change(async move { kafka.cancel(topics).await }).await?;
-    let Outcome { started, refused: kept } = outcome.map_err(|error| refused::change(&error))?;
+    let Outcome { started, refused: kept, .. } = outcome.map_err(|error| refused::change(&error))?;
     tracing::info!(partitions = started.len(), "reassignment cancelled");
     let cancelled = started.into_iter().map(name).collect();
     let refused = kept.into_iter().map(|(partition, error)| not(partition, error.to_string())).collect();
@@ -152,11 +154,19 @@ fn plan(planned: &Planned, dry_run: bool) -> rest::ReassignmentPlan {
             topic: partition.topic.to_string(),
         })
         .collect();
+    let limited = outcome.limited.iter().map(|(partition, copied)| reassignment::Change {
+        error: None,
+        from: copied.from.iter().copied().collect(),
+        partition: partition.number,
+        to: to.get(partition).cloned().unwrap_or_default(),
+        topic: partition.topic.to_string(),
+    });
     let copies: usize =
         partitions.iter().map(|change| reassign::copies(&change.from, &change.to).count()).sum();
     rest::ReassignmentPlan {
         copies: u64::try_from(copies).unwrap_or(u64::MAX),
         dry_run,
+        limited: limited.collect(),
         unchanged: u64::try_from(to.len() - partitions.len()).unwrap_or(u64::MAX),
         partitions,
     }

@@ -35,9 +35,16 @@ fn answers() {
     };
     let partitions = vec![change(None), change(Some("UNKNOWN_TOPIC_OR_PARTITION"))];
     golden(
-        &ReassignmentPlan { dry_run: false, copies: 2, partitions, unchanged: 3 },
+        &ReassignmentPlan { dry_run: false, copies: 2, limited: Vec::new(), partitions, unchanged: 3 },
         &expect![[
             r#"{"copies":2,"dry_run":false,"partitions":[{"from":[0,1],"partition":0,"to":[1,2],"topic":"orders"},{"error":"UNKNOWN_TOPIC_OR_PARTITION","from":[0,1],"partition":0,"to":[1,2],"topic":"orders"}],"unchanged":3}"#
+        ]],
+    );
+    let limited = vec![change(None)];
+    golden(
+        &ReassignmentPlan { dry_run: true, copies: 0, limited, partitions: Vec::new(), unchanged: 1 },
+        &expect![[
+            r#"{"copies":0,"dry_run":true,"limited":[{"from":[0,1],"partition":0,"to":[1,2],"topic":"orders"}],"partitions":[],"unchanged":1}"#
         ]],
     );
     let moving = Moving {

@@ -6,7 +6,7 @@ use api::rest::LimitsUntended;
 use futures_util::FutureExt;
 use kafka::{
     client::{Change, Elected, Resource, Setting, Topics},
-    cluster::{AdminError, Cluster, Groups, LogDirs, Outcome, Progress, Reading, Tended},
+    cluster::{AdminError, Cluster, Groups, LogDirs, Outcome, Progress, Reading, Tended, on_their_way},
     reassign::{self, Assignment},
     topic::{TopicName, TopicPartition},
 };
@@ -44,7 +44,11 @@ impl Administration for Real {
             let _alone = self.reassigning.lock().await;
             let (from, to) = planned(&cluster, wish.target).await?;
             if wish.dry_run {
-                return Ok(Planned { from, to, outcome: Outcome::default() });
+                let limited = match wish.rate {
+                    Some(_) => on_their_way(cluster.reassignments().await?, &to),
+                    None => BTreeMap::new(),
+                };
+                return Ok(Planned { from, to, outcome: Outcome { limited, ..Outcome::default() } });
             }
             let begun = cluster.reassign(&from, &to, wish.rate).await;
             // Whatever came of it, there may be a limit now.

@@ -11,6 +11,7 @@ use kafka::{
     cluster::{AdminError, Groups, Lag, LogDirs, NoBroker, Outcome, Progress, Reading},
     error::KafkaError,
     reassign::Assignment,
+    throttle::Copied,
     topic::{TopicName, TopicPartition},
 };
 
@@ -74,8 +75,10 @@ impl Administration for Fake {
         let from = Assignment::from([(partition(0), vec![0, 1]), (partition(1), vec![1, 2])]);
         let to = Assignment::from([(partition(0), vec![2, 1]), (partition(1), vec![1, 2])]);
         let refused = BTreeMap::from([(partition(0), refusal("INVALID_REPLICA_ASSIGNMENT", false))]);
-        let outcome = Outcome { refused, ..Outcome::default() };
-        let outcome = if wish.dry_run { Outcome::default() } else { outcome };
+        let copied = Copied { from: [2].into(), to: [1].into() };
+        let limited = wish.rate.map(|_| (partition(1), copied)).into_iter().collect();
+        let refused = if wish.dry_run { BTreeMap::new() } else { refused };
+        let outcome = Outcome { refused, limited, ..Outcome::default() };
         let topics = matches!(wish.target, Target::Topics { .. });
         self.answer(format!("topics {topics}, rate {:?}", wish.rate), Planned { from, to, outcome })
     }
@@ -93,7 +96,7 @@ impl Administration for Fake {
     fn cancel(&self, topics: Option<BTreeSet<TopicName>>) -> Asked<'_, Outcome> {
         let started = BTreeSet::from([partition(0)]);
         let refused = BTreeMap::from([(partition(1), refusal("UNKNOWN_SERVER_ERROR", false))]);
-        self.answer(format!("cancel {topics:?}"), Outcome { started, refused })
+        self.answer(format!("cancel {topics:?}"), Outcome { started, refused, ..Outcome::default() })
     }
 
     fn elect(
@@ -208,7 +211,7 @@ async fn answers() {
         "POST /v1/reassignments",
         r#"{"topics":["orders"],"throttle_bytes_per_second":7,"dry_run":true}"#,
         "topics true, rate Some(7)",
-        r#"{"copies":1,"dry_run":true,"partitions":[{"from":[0,1],"partition":0,"to":[2,1],"topic":"orders"}],"unchanged":1}"#,
+        r#"{"copies":1,"dry_run":true,"limited":[{"from":[2],"partition":1,"to":[1,2],"topic":"orders"}],"partitions":[{"from":[0,1],"partition":0,"to":[2,1],"topic":"orders"}],"unchanged":1}"#,
     )
     .await;
     check(
