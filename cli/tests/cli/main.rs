@@ -22,6 +22,7 @@ use axum::{
 use expect_test::{Expect, expect};
 
 mod administration;
+mod producer_test;
 
 const CONNECTION: &str = r#"{"address":["10.0.0.211:9843"],"dns":["broker-0.kafka.mesos:9843"],"vip":"broker.kafka.l4lb.thisdcos.directory:9092","zookeeper":"master.mesos:2181/dcos-service-kafka"}"#;
 const ID: &str = "7752c4fe-e998-4f30-bfd3-9748fc8c8354";
