@@ -129,9 +129,14 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 pub(super) mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-    use std::sync::Mutex;
+    use std::sync::{LazyLock, Mutex};
 
     use super::*;
+
+    /// While there is one subscriber alone, whichever thread first comes to a line decides for all threads whether anybody
+    /// wants it; with two, both are asked.
+    static SECOND: LazyLock<tracing::Dispatch> =
+        LazyLock::new(|| tracing::Dispatch::new(Registry::default()));
 
     /// What is logged while it is there, on this thread.
     #[derive(Clone, Default)]
@@ -151,6 +156,7 @@ pub(super) mod tests {
     impl Logged {
         /// Writes everything here, as the scheduler's own log does.
         pub(in crate::shell) fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync {
+            LazyLock::force(&SECOND);
             let writer = self.clone();
             tracing_subscriber::fmt()
                 .with_max_level(tracing::Level::TRACE)
