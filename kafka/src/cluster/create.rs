@@ -48,19 +48,29 @@ impl Cluster {
     /// Kafka's refusal by kind (an existing topic: [`CreateError::AlreadyExists`], D48), or no answer of use; what is
     /// left after [`CreateError::is_uncertain`] may have been created all the same.
     pub async fn create_topic(&self, topic: &NewTopic) -> Result<Created, CreateTopicError> {
-        let (mut retry, mut began) = (Retry::new(PATIENCE), false);
+        // The first of our requests whose answer was lost.
+        let (mut retry, mut lost) = (Retry::new(PATIENCE), None);
         loop {
-            let error = match self.create_once(topic, began).await {
-                Err(CreateTopicError::Create(error)) if error.is_passing() => error,
+            let error = match self.create_once(topic, lost.is_some()).await {
+                Err(CreateTopicError::Create(error)) if error.is_passing() => error.into(),
                 // By our own lost request, of which the broker asked for the metadata has not heard yet.
-                Err(CreateTopicError::Create(error @ CreateError::AlreadyExists { .. })) if began => error,
+                Err(error @ CreateTopicError::Create(CreateError::AlreadyExists { .. }))
+                    if lost.is_some() =>
+                {
+                    error
+                }
+                // Nobody to ask ends only what has not begun.
+                Err(error @ CreateTopicError::NoBroker(_)) if lost.is_some() => error,
                 result => return result,
             };
-            began |= error.is_uncertain();
-            if !retry.again().await {
-                return Err(error.into());
-            }
             tracing::warn!(%error, topic = %topic.name, "creating a topic is tried again");
+            let is_there = matches!(error, CreateTopicError::Create(CreateError::AlreadyExists { .. }));
+            if !retry.again().await {
+                return Err(if is_there { error } else { lost.unwrap_or(error) });
+            }
+            if matches!(&error, CreateTopicError::Create(error) if error.is_uncertain()) {
+                lost.get_or_insert(error);
+            }
         }
     }
 

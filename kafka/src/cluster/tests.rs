@@ -66,6 +66,25 @@ async fn a_default_is_counted_by_the_controller() {
     assert_eq!(cluster(port).create_topic(&asked).await.unwrap().replication, 2);
 }
 
+/// S-104, D16: a creation whose answer was lost may have happened, whatever is said later of whom there is to ask.
+#[tokio::test]
+async fn a_lost_answer_is_remembered() {
+    static SENT: AtomicUsize = AtomicUsize::new(0);
+    let (only, port) = standin::listener().await;
+    standin::serve(only, SERVED, move |asked| {
+        let sent = SENT.load(Ordering::Relaxed) > 0;
+        if asked.key == ApiKey::CreateTopics {
+            SENT.fetch_add(1, Ordering::Relaxed);
+            return standin::Answer::HangUp;
+        }
+        asked.answer(&without(&[port], if sent { -1 } else { 0 }))
+    });
+    let topic = NewTopic { replication: Some(1), ..NewTopic::new("t".parse().unwrap()) };
+    let error = cluster(port).create_topic(&topic).await.unwrap_err();
+    assert_eq!(SENT.load(Ordering::Relaxed), 1);
+    assert!(matches!(&error, CreateTopicError::Create(error) if error.is_uncertain()), "{error}");
+}
+
 /// S-103, D16: what one broker has not heard of is not known to be absent while the controller does not tell.
 #[tokio::test]
 async fn not_known_is_not_absent() {
