@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::{
     ResponseError,
-    messages::{ApiVersionsRequest, ApiVersionsResponse, MetadataRequest, RequestHeader, ResponseHeader},
+    messages::{ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader},
     protocol::{Decodable, Encodable, HeaderVersion, StrBytes},
 };
 use tokio::{
@@ -36,7 +36,7 @@ pub use self::{
     settings::{AlterError, Change, Resource, Setting, Settings, Source},
     topics::{CreateError, Created},
 };
-use crate::{decode::decode, error::KafkaError, frame, topic::InvalidTopicName};
+use crate::{decode::decode, error::KafkaError, frame};
 
 mod call;
 mod change;
@@ -246,11 +246,6 @@ impl Connection {
 
     fn codec(&self, call: &'static str, version: i16, source: impl Into<BoxedError>) -> Error {
         Error::Codec { address: self.address.clone(), call, version, source: source.into() }
-    }
-
-    /// A topic of the metadata whose name Kafka itself would not take.
-    pub(crate) fn misnamed(&self, error: InvalidTopicName) -> Error {
-        self.codec(MetadataRequest::NAME, 0, error)
     }
 
     fn refused(&self, call: &'static str, source: KafkaError) -> Error {

@@ -221,7 +221,7 @@ impl Cluster {
         for (name, topic) in metadata.topics {
             let Some(described) = min_isr.remove(&name) else { continue }; // deleted meanwhile
             let min_isr = topic.error.map_or(described, |error| Err(error.to_string()));
-            let name = name.parse().map_err(|error| connection.misnamed(error))?;
+            let name = TopicName::existing(name);
             topics.insert(name, Topic { min_isr, internal: topic.internal, partitions: topic.partitions });
         }
         Ok(Snapshot { taken_at: now, controller: metadata.controller, topics, brokers: metadata.brokers })

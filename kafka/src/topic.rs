@@ -9,7 +9,7 @@ pub const MAX_PARTITIONS: u32 = 10_000;
 /// Replication of a topic created without one, where there are that many brokers (D41).
 pub const DEFAULT_REPLICATION: u16 = 3;
 
-/// A name Kafka takes: 1 to 249 of letters, digits, `.`, `_` and `-`, but neither `.` nor `..`.
+/// A name Kafka takes for a new topic, or has: 1 to 249 of letters, digits, `.`, `_` and `-`, but neither `.` nor `..`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicName(String);
 
@@ -24,6 +24,11 @@ pub struct InvalidTopicName {
 }
 
 impl TopicName {
+    /// The name of a topic that Kafka has: whatever it is. Before 0.10 names could be longer.
+    pub(crate) fn existing(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0

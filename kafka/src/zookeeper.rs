@@ -32,7 +32,8 @@ pub const CONTROLLER: &str = "/controller";
 const IDS: &str = "/brokers/ids";
 const TOPICS: &str = "/brokers/topics";
 /// A node for each topic whose deletion Kafka has accepted. It and the topic's own stay until the last replica is gone, for
-/// as long as one of its brokers is down; brokers have forgotten the topic by then.
+/// as long as one of its brokers is down; brokers have forgotten the topic by then. (Only a topic that is being reassigned is
+/// not: Kafka begins once the move is over.)
 const DELETED: &str = "/admin/delete_topics";
 /// Partitions whose states are read with their topic, before it is known how many there are: that spares most topics a
 /// round trip.

@@ -81,8 +81,13 @@ async fn the_scripts(cluster: &Cluster, servers: &str, zookeeper: &str) {
     let listed = script(topics, &["--zookeeper", zookeeper, "--list"], "");
     produce.output("kafka-console-producer");
     let listed = text(&listed.output("kafka-topics --list").stdout);
-    let theirs: Vec<_> = listed.lines().collect();
-    assert_eq!(says(cluster, "topic list").await, json!(theirs), "both list the same");
+    let ours = says(cluster, "topic list").await;
+    // The library beside us is a group, perhaps the first, for which Kafka makes its own topic at some moment.
+    let own = |topic: &&str| *topic != "__consumer_offsets";
+    let theirs: Vec<_> = listed.lines().filter(own).collect();
+    let ours: Vec<_> =
+        ours.as_array().unwrap().iter().filter_map(|topic| topic.as_str()).filter(own).collect();
+    assert_eq!(ours, theirs, "both list the same");
     let consume = script(
         "kafka.tools.ConsoleConsumer",
         &["--bootstrap-server", servers, "--topic", "old", "--from-beginning", "--max-messages", "2"],

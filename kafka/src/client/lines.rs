@@ -32,7 +32,7 @@ impl Connection {
         let mut lines = Vec::new();
         for topic in &response.topics {
             let Some(name) = &topic.name else { continue };
-            let name: TopicName = name.parse().map_err(|error| self.misnamed(error))?;
+            let name = TopicName::existing(name.as_str());
             for partition in &topic.partitions {
                 let Some(number) = id(partition.partition_index) else { continue };
                 lines.push(Line {
@@ -73,7 +73,7 @@ impl Connection {
             let response = self.call(|_| request).await?;
             for topic in &response.topics {
                 let Some(name) = &topic.name else { continue };
-                let name: TopicName = name.parse().map_err(|error| self.misnamed(error))?;
+                let name = TopicName::existing(name.as_str());
                 for partition in &topic.partitions {
                     let Some(number) = id(partition.partition_index) else { continue };
                     let eligible = Eligible {

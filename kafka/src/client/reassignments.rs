@@ -94,7 +94,7 @@ impl Connection {
     }
 }
 
-/// A partition as the wire names it; none of a name that is none.
+/// A partition as the wire names it.
 pub(super) fn named(topic: &StrBytes, number: i32) -> Option<TopicPartition> {
-    Some(TopicPartition { topic: topic.parse().ok()?, number: id(number)? })
+    Some(TopicPartition { topic: TopicName::existing(topic.as_str()), number: id(number)? })
 }

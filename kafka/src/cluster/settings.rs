@@ -50,11 +50,13 @@ impl Cluster {
     ) -> Result<(), AdminError> {
         let mut attempts = Attempts::new();
         insist!(attempts, async {
-            let answer = self.of(resource).await?.alter_settings(resource, change, dry_run).await;
-            answer.map_err(|error| match error.into() {
-                AdminError::Refused(error) => missing(resource, error),
-                error => error,
-            })
+            match alter_at(&mut *self.of(resource).await?, resource, change, dry_run).await {
+                // That there is no such topic is the controller's word.
+                Err(AdminError::UnknownTopic(_)) => {
+                    alter_at(&mut *self.any_controller().await?, resource, change, dry_run).await
+                }
+                answer => answer,
+            }
         })
     }
 
@@ -78,6 +80,19 @@ async fn settings_at(
     let mut found = broker.settings(std::slice::from_ref(resource), keys).await?;
     let settings = found.remove(resource).unwrap_or_else(|| Ok(BTreeMap::new()));
     settings.map_err(|error| missing(resource, error))
+}
+
+async fn alter_at(
+    broker: &mut Connection,
+    resource: &Resource,
+    change: &Change,
+    dry_run: bool,
+) -> Result<(), AdminError> {
+    let answer = broker.alter_settings(resource, change, dry_run).await;
+    answer.map_err(|error| match error.into() {
+        AdminError::Refused(error) => missing(resource, error),
+        error => error,
+    })
 }
 
 fn missing(resource: &Resource, error: KafkaError) -> AdminError {

@@ -9,9 +9,11 @@ use kafka_protocol::{
     ResponseError,
     messages::{
         ApiKey, CreateTopicsRequest, CreateTopicsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-        ListOffsetsResponse, ListPartitionReassignmentsResponse, MetadataResponse,
+        IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListOffsetsResponse,
+        ListPartitionReassignmentsResponse, MetadataResponse,
         create_topics_response::CreatableTopicResult,
         describe_configs_response::DescribeConfigsResult,
+        incremental_alter_configs_response::AlterConfigsResourceResponse,
         list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse},
         metadata_response::{MetadataResponsePartition, MetadataResponseTopic},
     },
@@ -20,7 +22,8 @@ use kafka_protocol::{
 
 use super::*;
 use crate::{
-    client::{At, Resource},
+    client::{At, Change, Resource},
+    report::Report,
     standin,
     topic::{NewTopic, TopicPartition},
 };
@@ -83,6 +86,73 @@ async fn a_lost_answer_is_remembered() {
     let error = cluster(port).create_topic(&topic).await.unwrap_err();
     assert_eq!(SENT.load(Ordering::Relaxed), 1);
     assert!(matches!(&error, CreateTopicError::Create(error) if error.is_uncertain()), "{error}");
+}
+
+/// D48: of a topic that is there nobody is told that it was created, whatever questions before were not answered.
+#[tokio::test]
+async fn a_lost_question_creates_nothing() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let (only, port) = standin::listener().await;
+    standin::serve(only, SERVED, move |asked| {
+        if ASKED.fetch_add(1, Ordering::Relaxed) == 0 {
+            return standin::Answer::HangUp;
+        }
+        let mut known = without(&[port], 0);
+        known.topics[0].error_code = 0;
+        known.topics[0].partitions =
+            vec![MetadataResponsePartition::default().with_replica_nodes(vec![0.into()])];
+        asked.answer(&known)
+    });
+    let error = cluster(port).create_topic(&NewTopic::new("t".parse().unwrap())).await.unwrap_err();
+    assert_eq!(error.to_string(), "topic \"t\" already exists");
+}
+
+/// S-110: a topic from before 0.10, whose name could be longer, does not hide the others.
+#[tokio::test]
+async fn a_topic_of_old_is_one_of_all() {
+    const OLD: &[(ApiKey, i16)] = &[(ApiKey::Metadata, 7), (ApiKey::ListPartitionReassignments, 0)];
+    let (only, port) = standin::listener().await;
+    let name = "x".repeat(255);
+    let reported = name.clone();
+    standin::serve(only, OLD, move |asked| match asked.key {
+        ApiKey::Metadata => {
+            let mut known = without(&[port, NOBODY], 0);
+            known.topics[0].name = Some(StrBytes::from_string(name.clone()).into());
+            known.topics[0].error_code = 0;
+            known.topics[0].partitions = vec![
+                MetadataResponsePartition::default()
+                    .with_replica_nodes(vec![0.into(), 1.into()])
+                    .with_isr_nodes(vec![0.into()]),
+            ];
+            asked.answer(&known)
+        }
+        _ => asked.answer(&ListPartitionReassignmentsResponse::default()),
+    });
+    let lines = cluster(port).report(Report::UnderReplicated).await.unwrap();
+    assert_eq!(lines.iter().map(|line| line.id.topic.as_str()).collect::<Vec<_>>(), [reported]);
+}
+
+/// D16: that there is no topic to be set is the controller's word, too.
+#[tokio::test]
+async fn the_controller_sets_what_one_does_not_know() {
+    const SERVED: &[(ApiKey, i16)] = &[(ApiKey::Metadata, 7), (ApiKey::IncrementalAlterConfigs, 0)];
+    let (first, port) = standin::listener().await;
+    let (controller, at) = standin::listener().await;
+    for (listener, error) in [(first, ResponseError::UnknownTopicOrPartition.code()), (controller, 0)] {
+        standin::serve(listener, SERVED, move |asked| match asked.key {
+            ApiKey::Metadata => asked.answer(&without(&[port, at], 1)),
+            _ => {
+                let request: IncrementalAlterConfigsRequest = asked.read();
+                let result = AlterConfigsResourceResponse::default()
+                    .with_error_code(error)
+                    .with_resource_type(request.resources[0].resource_type)
+                    .with_resource_name(request.resources[0].resource_name.clone());
+                asked.answer(&IncrementalAlterConfigsResponse::default().with_responses(vec![result]))
+            }
+        });
+    }
+    let topic = Resource::Topic("t".parse().unwrap());
+    cluster(port).alter_settings(&topic, &Change::default(), false).await.unwrap();
 }
 
 /// S-103, D16: what one broker has not heard of is not known to be absent while the controller does not tell.

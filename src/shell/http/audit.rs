@@ -9,7 +9,7 @@ use super::{gate::Caller, shown::shown};
 
 /// A change that was asked for. Its line is written with the answer, or when nobody waits for one any more.
 pub(super) struct Entry {
-    pub(super) method: Method,
+    pub(super) method: String,
     pub(super) path: String,
     pub(super) query: String,
     pub(super) caller: Caller,
@@ -20,12 +20,12 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn new(
-        (method, path, query): (Method, &str, &str),
+        (method, path, query): (&Method, &str, &str),
         caller: Caller,
         client: Option<IpAddr>,
         request_id: String,
     ) -> Self {
-        let (path, query) = (shown(path).into_owned(), shown(query).into_owned());
+        let [method, path, query] = [method.as_str(), path, query].map(|text| shown(text).into_owned());
         Self { method, path, query, caller, client, request_id, status: None }
     }
 
@@ -44,7 +44,7 @@ impl Drop for Entry {
         let status = self.status.as_ref().map_or("none, the client hung up", StatusCode::as_str);
         tracing::info!(
             target: "audit",
-            %method, path, query, who = %caller, role = caller.role(), client, request_id, status,
+            method, path, query, who = %caller, role = caller.role(), client, request_id, status,
             "change"
         );
     }

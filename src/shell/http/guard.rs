@@ -38,7 +38,7 @@ pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, n
     let client = request.extensions().get::<Peer>().map(|peer| peer.0);
     let (caller, admitted) = access.gate.admit((&method, &path, request.headers()), client, Instant::now());
     let audited = (!is_read(&method)).then(|| {
-        let asked = (method.clone(), path.as_str(), request.uri().query().unwrap_or_default());
+        let asked = (&method, path.as_str(), request.uri().query().unwrap_or_default());
         audit::Entry::new(asked, caller, client, id.clone())
     });
     let mut response = match admitted {
@@ -52,18 +52,18 @@ pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, n
         entry.answered(response.status());
     }
     let head_only = method == Method::HEAD;
-    let path = &*shown(&path);
+    let (path, named) = (&*shown(&path), &*shown(method.as_str()));
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         access.limits.refused(error.code);
         let body = ErrorBody { error_code: error.code, message: error.message, request_id: id.clone() };
-        log(&method, path, response.status(), &body);
+        log(named, path, response.status(), &body);
         explain(&mut response, body, head_only);
     } else {
         let status = response.status().as_u16();
         if is_read(&method) {
-            tracing::debug!(%method, path, status, request_id = id, "answered");
+            tracing::debug!(method = named, path, status, request_id = id, "answered");
         } else {
-            tracing::info!(%method, path, status, request_id = id, "answered");
+            tracing::info!(method = named, path, status, request_id = id, "answered");
         }
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -112,14 +112,14 @@ fn explain(response: &mut Response, body: ErrorBody, head_only: bool) {
     }
 }
 
-fn log(method: &Method, path: &str, status: StatusCode, body: &ErrorBody) {
+fn log(method: &str, path: &str, status: StatusCode, body: &ErrorBody) {
     // The message may repeat the path, or what was wrong in the query.
     let (code, error, request_id) = (body.error_code.as_str(), &*shown(&body.message), &body.request_id);
     let status = status.as_u16();
     match body.error_code {
-        ErrorCode::InternalError => tracing::error!(%method, path, status, code, error, request_id, "failed"),
-        _ if status >= 500 => tracing::warn!(%method, path, status, code, error, request_id, "failed"),
-        _ => tracing::info!(%method, path, status, code, error, request_id, "refused"),
+        ErrorCode::InternalError => tracing::error!(method, path, status, code, error, request_id, "failed"),
+        _ if status >= 500 => tracing::warn!(method, path, status, code, error, request_id, "failed"),
+        _ => tracing::info!(method, path, status, code, error, request_id, "refused"),
     }
 }
 

@@ -279,7 +279,7 @@ async fn changes_are_audited() {
     ] {
         assert_eq!(try_with(router, &put, header.as_deref(), client).await.0.as_u16(), status);
         expected.push(format!(
-            "method=PUT path=\"/v1/brokers/x\" query=\"force=true\" who={who} role=\"{role}\" client=\"10.0.0.1\""
+            "method=\"PUT\" path=\"/v1/brokers/x\" query=\"force=true\" who={who} role=\"{role}\" client=\"10.0.0.1\""
         ));
         expected.push(format!("status=\"{status}\""));
         try_with(router, &(Method::GET, "/v1/plan".to_owned()), header.as_deref(), client).await;
@@ -292,7 +292,7 @@ async fn changes_are_audited() {
     let asked =
         tokio::time::timeout(std::time::Duration::from_millis(10), try_with(&stuck, &put, None, client));
     assert!(asked.await.is_err());
-    expected.push("method=PUT path=\"/v1/brokers/1\" query=\"\" who=anonymous".to_owned());
+    expected.push("method=\"PUT\" path=\"/v1/brokers/1\" query=\"\" who=anonymous".to_owned());
     expected.push("status=\"none, the client hung up\"".to_owned());
 
     let lines = logged.lines();
@@ -330,13 +330,19 @@ async fn strangers_write_little_into_the_log() {
             assert_eq!(try_with(router, &put, None, client).await.0.as_u16(), status);
         }
     }
+    // A method is as long as a head may be.
+    let method = Method::from_bytes("A".repeat(30_000).as_bytes()).unwrap();
+    for (router, status) in [(&guarded, 401), (&open, 405)] {
+        let other = (method.clone(), "/v1/brokers".to_owned());
+        assert_eq!(try_with(router, &other, None, client).await.0.as_u16(), status);
+    }
     // Sent as a line's end, it is one only once it is decoded: in the words of an error.
     let encoded = (Method::PUT, "/v1/brokers/1?%0AINFO%20audit:%20change=1".to_owned());
     assert_eq!(try_with(&open, &encoded, None, client).await.0.as_u16(), 400);
 
     let lines = logged.lines();
     // For each request one line of the audit, and one of the refusal.
-    assert_eq!(lines.len(), 10, "{lines:#?}");
+    assert_eq!(lines.len(), 14, "{lines:#?}");
     for line in &lines {
         assert!(line.len() < 8 << 10, "{} bytes: {line}", line.len());
         assert!(line.contains("audit: change ") || line.contains("guard: refused "), "{line}");
@@ -344,6 +350,8 @@ async fn strangers_write_little_into_the_log() {
     }
     let cut = |line: &&String| line.contains("é… (cut: 30000 bytes in all)\" who=");
     assert_eq!(lines.iter().filter(cut).count(), 2, "the query of the audit: {lines:#?}");
+    let method = "method=\"AAA";
+    assert_eq!(lines.iter().filter(|line| line.contains(method)).count(), 4, "{lines:#?}");
     let path = "é… (cut: 30012 bytes in all)\"";
     assert_eq!(lines.iter().filter(|line| line.contains(path)).count(), 4, "{lines:#?}");
     let escaped = r"\u{85}\u{9b}2J\u{2028}INFO";
