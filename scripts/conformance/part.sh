@@ -50,8 +50,9 @@ probe() {
 # may be killed before it has noted the answer to its own update (1 of 20 runs on a busy machine, none of 20 on a quiet
 # one). In the two that share volume_life an offer may be made between a task's end and its executor's, and then lacks the
 # executor's 0.1 cpus for the next launch: volume_mount_disk failed in 1 of 3 runs beside a compiler, in none of 8 alone;
-# that this is why follows from the scenario's order, not from a trace. They are run once more.
-readonly RACES='executor_crash|volume_mount_disk|volume_root_disk'
+# that this is why follows from the scenario's order, not from a trace. In the last two, which share their cause, a second
+# subscription ends the first: the kit reads two connections and notes what it comes to first. They are run once more.
+readonly RACES='executor_crash|volume_mount_disk|volume_root_disk|filters_over_takeover|resubscribe_kicks_old'
 probe "$@" || {
   mapfile -t lost < <(sed -nE 's/^FAIL ([a-z0-9_]+).*/\1/p' "$work/said")
   ((${#lost[@]})) || exit 1
