@@ -135,13 +135,25 @@ impl Cluster {
         patiently!(async { Ok(self.any_controller().await?.reassignments().await?) })
     }
 
-    /// Gives partitions new replicas; `None` cancels what is under way.
+    /// What the controller's own broker knows of topics.
+    pub(super) async fn controllers_metadata(&self, names: &[TopicName]) -> Result<Metadata, AdminError> {
+        Ok(self.any_controller().await?.metadata(Topics::Named(names)).await?)
+    }
+
+    /// Gives partitions new replicas; `None` cancels what is under way. A partition left half way is asked for again, and
+    /// counts as an answer that was lost.
     pub(super) async fn alter_reassignments(
         &self,
         wanted: &BTreeMap<TopicPartition, Option<Vec<u32>>>,
         attempts: &mut Attempts,
     ) -> Result<Answers, AdminError> {
-        insist!(attempts, async { Ok(self.any_controller().await?.alter_reassignments(wanted).await?) })
+        insist!(attempts, async {
+            let answers = self.any_controller().await?.alter_reassignments(wanted).await?;
+            match answers.values().flatten().find(|error| half_way(error)) {
+                Some(error) => Err(AdminError::Refused(error.clone())),
+                None => Ok(answers),
+            }
+        })
     }
 
     pub(super) async fn any_controller(&self) -> Result<Lent<'_>, AdminError> {

@@ -7,18 +7,12 @@ use crate::retry::Retry;
 #[derive(Debug)]
 pub(super) struct Attempts {
     retry: Retry,
-    several: bool,
     lost: Option<AdminError>,
 }
 
 impl Attempts {
     pub(super) fn new() -> Self {
-        Self { retry: Retry::new(PATIENCE), several: false, lost: None }
-    }
-
-    /// Whether it was asked for more than once.
-    pub(super) fn several(&self) -> bool {
-        self.several
+        Self { retry: Retry::new(PATIENCE), lost: None }
     }
 
     /// The first answer that was lost.
@@ -42,7 +36,6 @@ impl Attempts {
         if !self.retry.again().await {
             return Err(self.lost.take().unwrap_or(error));
         }
-        self.several = true;
         if self.lost.is_none() && error.is_uncertain() {
             self.lost = Some(error);
         }
@@ -83,12 +76,12 @@ mod tests {
         AdminError::NoBroker(NoBroker { tried: Vec::new() })
     }
 
-    /// All attempts, `answers` first and then each `last`: what is said in the end, and whether there were several.
+    /// All attempts, `answers` first and then each `last`: what is said in the end, and whether a lost one is remembered.
     async fn check(
         mut answers: Vec<AdminError>,
         last: fn() -> Result<(), AdminError>,
         expect: Result<(), AdminError>,
-        several: bool,
+        remembered: bool,
     ) {
         let case = format!("{answers:?}");
         answers.reverse();
@@ -96,7 +89,7 @@ mod tests {
         let answer: Result<(), AdminError> =
             insist!(attempts, async { answers.pop().map_or_else(last, Err) });
         let words = |answer: Result<(), AdminError>| answer.map_err(|error| error.to_string());
-        assert_eq!((words(answer), attempts.several()), (words(expect), several), "{case}");
+        assert_eq!((words(answer), attempts.lost().is_some()), (words(expect), remembered), "{case}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -104,17 +97,18 @@ mod tests {
         let none = || Err(AdminError::NoController);
         let dead = || Err(AdminError::UnknownBroker { broker: 1, live: vec![0] });
         let nobody = || Err(nobody_answers());
-        check(vec![lost()], nobody, Err(lost()), true).await;
-        check(vec![lost()], none, Err(lost()), true).await;
-        check(vec![lost()], dead, Err(lost()), true).await;
-        check(vec![AdminError::NoController, lost()], nobody, Err(lost()), true).await;
+        check(vec![lost()], nobody, Err(lost()), false).await;
+        check(vec![lost()], none, Err(lost()), false).await;
+        check(vec![lost()], dead, Err(lost()), false).await;
+        check(vec![AdminError::NoController, lost()], nobody, Err(lost()), false).await;
         check(vec![lost(), nobody_answers(), AdminError::NoController], || Ok(()), Ok(()), true).await;
         // Kafka's own verdict is of the same request.
         let unknown = || Err(AdminError::UnknownTopic("t".parse().unwrap()));
         check(vec![lost()], unknown, unknown(), true).await;
         // Where nothing was sent, nothing is lost.
         check(vec![], nobody, nobody(), false).await;
-        check(vec![], none, none(), true).await;
+        check(vec![], none, none(), false).await;
+        check(vec![AdminError::NoController], || Ok(()), Ok(()), false).await;
         check(vec![], || Ok(()), Ok(()), false).await;
     }
 }

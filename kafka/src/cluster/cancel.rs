@@ -6,7 +6,7 @@ use kafka_protocol::ResponseError;
 
 use super::{AdminError, Cluster, Outcome, PATIENCE, attempts::Attempts};
 use crate::{
-    client::{Moving, Topics},
+    client::Moving,
     retry::Retry,
     topic::{TopicName, TopicPartition},
 };
@@ -42,14 +42,14 @@ impl Cluster {
         Ok(outcome)
     }
 
-    /// Of partitions that were on their way so, and are no more, those that were stopped. `None` where brokers do not say in
-    /// time: each hears of it later than the controller, and their answers may be lost too.
+    /// Of partitions that were on their way so, and are no more, those that were stopped. `None` where the controller's
+    /// broker does not say in time: it hears of it later than the controller, and its answers may be lost too.
     async fn stopped(&self, mut over: BTreeMap<TopicPartition, &Moving>) -> Option<BTreeSet<TopicPartition>> {
         let topics: BTreeSet<TopicName> = over.keys().map(|partition| partition.topic.clone()).collect();
         let topics: Vec<TopicName> = topics.into_iter().collect();
         let (mut stopped, mut retry) = (BTreeSet::new(), Retry::new(PATIENCE));
         while !over.is_empty() {
-            match self.metadata(Topics::Named(&topics)).await {
+            match self.controllers_metadata(&topics).await {
                 Ok(metadata) => over.retain(|partition, moving| {
                     let topic = metadata.topics.get(partition.topic.as_str());
                     let state = topic.and_then(|topic| topic.partitions.get(&partition.number));
@@ -86,7 +86,11 @@ fn end(replicas: &[u32], moving: &Moving) -> End {
         moving.replicas.iter().filter(|id| !gone.contains(id)).copied().collect()
     };
     let now: BTreeSet<u32> = replicas.iter().copied().collect();
-    if now == without(&moving.adding) {
+    // As on its way. Where it only gains replicas it has just these once it has arrived too, and where it only loses some,
+    // once it was stopped: so that alone does not tell.
+    if now == without(&[]) {
+        End::Unknown
+    } else if now == without(&moving.adding) {
         End::Stopped
     } else if now == without(&moving.removing) {
         End::Arrived
@@ -107,5 +111,12 @@ mod tests {
         assert_eq!(end(&[0, 2, 1], &moving), End::Unknown);
         // Somebody has sent it elsewhere since.
         assert_eq!(end(&[3], &moving), End::Unknown);
+        // What only grows, or only shrinks, is on its way as one of its ends.
+        let grows = Moving { replicas: vec![0, 1, 2], adding: vec![2], removing: vec![] };
+        assert_eq!(end(&[0, 1], &grows), End::Stopped);
+        assert_eq!(end(&[0, 1, 2], &grows), End::Unknown);
+        let shrinks = Moving { replicas: vec![0, 1, 2], adding: vec![], removing: vec![2] };
+        assert_eq!(end(&[0, 1], &shrinks), End::Arrived);
+        assert_eq!(end(&[0, 1, 2], &shrinks), End::Unknown);
     }
 }

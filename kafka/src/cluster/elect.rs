@@ -17,7 +17,7 @@ use crate::{
 
 impl Cluster {
     /// Makes the preferred leaders lead: of `partitions`, or of all. A partition that had another leader, and needs no election
-    /// once it was asked again, has had it by the request whose answer was lost.
+    /// when it is asked again after an answer was lost, has had it by that request.
     ///
     /// # Errors
     /// No answer of use; a partition's own error is in its entry.
@@ -29,21 +29,30 @@ impl Cluster {
             partitions.map(|partitions| partitions.iter().map(|partition| partition.topic.clone()).collect());
         let names: Option<Vec<TopicName>> = names.map(|names| names.into_iter().collect());
         let topics = names.as_deref().map_or(Topics::All, Topics::Named);
-        let (mut attempts, mut due) = (Attempts::new(), None);
+        let (mut attempts, mut due, mut known) = (Attempts::new(), None, BTreeMap::new());
         let elected = insist!(attempts, async {
             let metadata = self.metadata(topics).await?;
             due.get_or_insert_with(|| led_by_another(&metadata));
-            let elected = self.controller(&metadata).await?.elect_preferred(partitions).await?;
+            let mut controller = self.controller(&metadata).await?;
+            known = metadata.topics;
+            let elected = controller.elect_preferred(partitions).await?;
             match elected.values().find_map(again) {
                 Some(error) => Err(AdminError::Refused(error)),
                 None => Ok(elected),
             }
         });
         let mut elected: BTreeMap<_, _> = elected?;
-        if attempts.several() {
+        if attempts.lost().is_some() {
             for partition in due.unwrap_or_default() {
                 let meant = partitions.is_none_or(|partitions| partitions.contains(&partition));
-                if meant && matches!(elected.get(&partition), None | Some(Elected::NotNeeded)) {
+                let not_needed = match elected.get(&partition) {
+                    Some(answer) => *answer == Elected::NotNeeded,
+                    // Left out since it needed none, unless it is gone.
+                    None => known
+                        .get(partition.topic.as_str())
+                        .is_some_and(|topic| topic.partitions.contains_key(&partition.number)),
+                };
+                if meant && not_needed {
                     elected.insert(partition, Elected::Done);
                 }
             }

@@ -5,11 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AdminError, Cluster, attempts::Attempts};
+use kafka_protocol::ResponseError;
+
+use super::{AdminError, Cluster, PATIENCE, attempts::Attempts};
 use crate::{
     client::{Answers, Change, Error, Metadata, Moving, Resource, Topics},
     error::KafkaError,
     reassign::{self, Assignment},
+    retry::Retry,
     throttle::{self, Copied, Owner},
     topic::{TopicName, TopicPartition},
 };
@@ -75,9 +78,7 @@ impl Cluster {
             let topic = topic.ok_or_else(|| AdminError::UnknownTopic(name.clone()))?;
             for (number, state) in &topic.partitions {
                 let partition = TopicPartition { topic: name.clone(), number: *number };
-                let leaving = moving.get(&partition).map(|moving| moving.removing.as_slice());
-                let mut replicas = state.replicas.clone();
-                replicas.retain(|broker| !leaving.unwrap_or_default().contains(broker));
+                let replicas = once_arrived(&state.replicas, moving.get(&partition));
                 assignment.insert(partition, replicas);
             }
         }
@@ -86,7 +87,8 @@ impl Cluster {
 
     /// Brings partitions from their replicas in `from` to those in `to`; only those that differ are asked for. With
     /// `rate`, in bytes per second, brokers copy no faster, also what is on its way there already, with another limit or
-    /// none; [`Cluster::tend`] removes that limit when all is copied, and must not run at the same time as this.
+    /// none; [`Cluster::tend`] removes that limit when all is copied, and must not run at the same time as this. What is
+    /// refused after an answer was lost is looked for: on its way there, or there already, it was started.
     ///
     /// # Errors
     /// Somebody else limits one of these topics or brokers, a broker does not live, or no answer of use. A limit may then
@@ -127,8 +129,53 @@ impl Cluster {
             return Ok(Outcome { limited, ..Outcome::default() });
         }
         let wanted = changes.iter().map(|(partition, _, new)| ((*partition).clone(), Some(new.to_vec())));
-        let answers = self.alter_reassignments(&wanted.collect(), &mut Attempts::new()).await?;
-        Ok(Outcome { limited, ..Outcome::from(answers) })
+        let mut attempts = Attempts::new();
+        let answers = self.alter_reassignments(&wanted.collect(), &mut attempts).await?;
+        let mut outcome = Outcome { limited, ..Outcome::from(answers) };
+        if let Some(lost) = attempts.lost() {
+            // Those that do not exist go nowhere.
+            let (absent, refused): (BTreeMap<_, _>, BTreeMap<_, _>) = outcome
+                .refused
+                .into_iter()
+                .partition(|(_, error)| error.is(ResponseError::UnknownTopicOrPartition));
+            outcome.refused = absent;
+            let refused: BTreeSet<TopicPartition> = refused.into_keys().collect();
+            if !self.all_began(&refused, to).await {
+                return Err(lost);
+            }
+            outcome.started.extend(refused);
+        }
+        Ok(outcome)
+    }
+
+    /// Whether all these are on their way to where `to` wants them, or there. The controller's broker may hear of an
+    /// arrival a little later than the controller.
+    async fn all_began(&self, partitions: &BTreeSet<TopicPartition>, to: &Assignment) -> bool {
+        let topics: BTreeSet<TopicName> =
+            partitions.iter().map(|partition| partition.topic.clone()).collect();
+        let (topics, mut retry) = (topics.into_iter().collect::<Vec<_>>(), Retry::new(PATIENCE));
+        let look = async || {
+            let moving = self.any_controller().await?.reassignments().await?;
+            let metadata = self.controllers_metadata(&topics).await?;
+            let began = |partition: &TopicPartition| {
+                let topic = metadata.topics.get(partition.topic.as_str());
+                let state = topic.and_then(|topic| topic.partitions.get(&partition.number));
+                let now = state.map(|state| once_arrived(&state.replicas, moving.get(partition)));
+                now.is_some() && now.as_ref() == to.get(partition)
+            };
+            Ok::<bool, AdminError>(partitions.iter().all(began))
+        };
+        while !partitions.is_empty() {
+            match look().await {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(error) => tracing::debug!(%error, "what was reassigned is looked for again"),
+            }
+            if !retry.again().await {
+                return false;
+            }
+        }
+        true
     }
 
     /// Removes limits of ours where nothing is on its way any more, whoever began it and however it ended.
@@ -250,6 +297,12 @@ impl Cluster {
         connection.alter_settings(&resource, &throttle::no_rates(), false).await?;
         Ok(true)
     }
+}
+
+/// The replicas of a partition once it has arrived, if it is on its way.
+fn once_arrived(replicas: &[u32], moving: Option<&Moving>) -> Vec<u32> {
+    let leaving = moving.map(|moving| moving.removing.as_slice()).unwrap_or_default();
+    replicas.iter().filter(|broker| !leaving.contains(broker)).copied().collect()
 }
 
 impl From<Answers> for Outcome {

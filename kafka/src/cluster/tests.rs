@@ -20,6 +20,8 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
+mod lost;
+
 use super::*;
 use crate::{
     client::{At, Change, Resource},
