@@ -84,11 +84,19 @@ impl From<AlterError> for AdminError {
     }
 }
 
+/// What is asked before a change is: where that is not answered, the change was not sent.
+const BEFOREHAND: [&str; 4] = ["ApiVersions", "SaslHandshake", "SaslAuthenticate", "Metadata"];
+
 impl AdminError {
     /// Whether the change may have been made, or may still be: no answer came, or one that Kafka did not end with it in time.
     pub fn is_uncertain(&self) -> bool {
         match self {
             Self::Call(Error::Refused { source, .. }) | Self::Refused(source) => half_way(source),
+            Self::Call(Error::Timeout { call, .. } | Error::Io { call, .. } | Error::Closed { call, .. })
+                if BEFOREHAND.contains(call) =>
+            {
+                false
+            }
             Self::Call(error) => error.is_uncertain(),
             _ => false,
         }

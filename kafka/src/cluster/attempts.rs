@@ -67,9 +67,13 @@ mod tests {
     use super::*;
     use crate::{client::Error, cluster::NoBroker};
 
-    fn lost() -> AdminError {
+    fn unanswered(call: &'static str) -> AdminError {
         let after = Duration::from_secs(1);
-        AdminError::Call(Error::Timeout { address: "h:1".to_owned(), call: "ElectLeaders", after })
+        AdminError::Call(Error::Timeout { address: "h:1".to_owned(), call, after })
+    }
+
+    fn lost() -> AdminError {
+        unanswered("ElectLeaders")
     }
 
     fn nobody_answers() -> AdminError {
@@ -109,6 +113,8 @@ mod tests {
         check(vec![], nobody, nobody(), false).await;
         check(vec![], none, none(), false).await;
         check(vec![AdminError::NoController], || Ok(()), Ok(()), false).await;
+        check(vec![unanswered("Metadata"), unanswered("ApiVersions")], || Ok(()), Ok(()), false).await;
+        check(vec![unanswered("Metadata")], none, none(), false).await;
         check(vec![], || Ok(()), Ok(()), false).await;
     }
 }
