@@ -369,7 +369,8 @@ async fn killed_by_the_kernel_and_killed_by_somebody() {
 // D45: the count is the cgroup's, not the JVM's.
 #[tokio::test]
 async fn killed_beside_other_victims_and_other_processes() {
-    let zookeeper = FakeZooKeeper::start().await;
+    // The JVM is not to end before the check does, however long the kernel takes.
+    let zookeeper = FakeZooKeeper::keeping_kafka_waiting().await;
     let (roomy, small) = (Cgroup::limited_to(500 << 20, "roomy"), Cgroup::limited_to(100 << 20, "shared"));
     let case = |cgroup: &Cgroup| {
         let enter = cgroup.enter();

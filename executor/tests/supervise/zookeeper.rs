@@ -22,6 +22,15 @@ pub(crate) struct FakeZooKeeper {
 
 impl FakeZooKeeper {
     pub(crate) async fn start() -> Self {
+        Self::answering(true).await
+    }
+
+    /// One that leaves unanswered what it does not know, so that a real Kafka waits in its start.
+    pub(crate) async fn keeping_kafka_waiting() -> Self {
+        Self::answering(false).await
+    }
+
+    async fn answering(all: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let connect = listener.local_addr().unwrap().to_string();
         let nodes = Nodes::default();
@@ -30,7 +39,7 @@ impl FakeZooKeeper {
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
-                connections.spawn(serve(socket, Arc::clone(&served)));
+                connections.spawn(serve(socket, Arc::clone(&served), all));
             }
         });
         Self { connect, nodes, server }
@@ -77,7 +86,8 @@ const NO_NODE: i32 = -101;
 const BAD_VERSION: i32 = -103;
 const UNIMPLEMENTED: i32 = -6;
 
-async fn serve(mut socket: TcpStream, nodes: Nodes) -> Option<()> {
+/// With `all`, what is not known is answered too: that it is not.
+async fn serve(mut socket: TcpStream, nodes: Nodes, all: bool) -> Option<()> {
     let _connect = frame(&mut socket).await?;
     // protocol version, timeout, session, password, read-only
     let mut hello = Vec::new();
@@ -95,6 +105,9 @@ async fn serve(mut socket: TcpStream, nodes: Nodes) -> Option<()> {
             11 => (0, Vec::new()),
             kind => answer(kind, &request[8..], &mut nodes.lock().unwrap()),
         };
+        if error == UNIMPLEMENTED && !all {
+            continue;
+        }
         let mut bytes = Vec::new();
         bytes.extend(xid.to_be_bytes());
         bytes.extend(1_i64.to_be_bytes());
