@@ -400,13 +400,12 @@ async fn killed_beside_other_victims_and_other_processes() {
         kill(jvm, Signal::SIGKILL).unwrap();
         case.ended(&agent).await
     };
-    let mut stranger = Command::new("sh");
+    let mut stranger = tokio::process::Command::new("sh");
     let enter = format!("echo $$ > {}/cgroup.procs; exec sleep 1000", small.directory.display());
-    let mut stranger = stranger.args(["-c", &enter]).spawn().unwrap();
+    let mut stranger = stranger.args(["-c", &enter]).kill_on_drop(true).spawn().unwrap();
     let kernel = case(&small).option("-XX:+AlwaysPreTouch").fails();
     let (somebody, kernel) = tokio::join!(somebody, kernel);
-    stranger.kill().unwrap();
-    stranger.wait().unwrap();
+    stranger.kill().await.unwrap();
     somebody.is("was ended by SIGKILL", Cause::Killed, SOMEBODY);
     kernel.is("was ended by SIGKILL", Cause::KernelOutOfMemory,
         "probably the kernel's OOM killer ended it: its memory cgroup (limited to 100 MiB), which it shares with others, counts 1 \
