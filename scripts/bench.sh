@@ -18,7 +18,8 @@ for name; do
     metrics) run executor supervise bench::bench_metrics ;;
     check) run healthcheck real bench_a_check ;;
     # JVMs as Kafka's own scripts start them, not as tests do.
-    producer) KAFKA_BENCH_JVM="-Xmx512m -XX:+UseG1GC -XX:MaxGCPauseMillis=20" KAFKA_BENCH_PROFILE=--release \
+    # Not linked as a release is, as scripts/bench/admin.sh.
+    producer) CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 KAFKA_BENCH_JVM="-Xmx512m -XX:+UseG1GC -XX:MaxGCPauseMillis=20" KAFKA_BENCH_PROFILE=--release \
       run kafka real producer::bench_producer ;;
     soak) KAFKA_BENCH_PROFILE=--release run executor supervise bench::bench_soak ;;
     admin) scripts/bench/admin.sh ;;

@@ -42,6 +42,12 @@ impl KafkaError {
     pub(crate) fn is(&self, kind: ResponseError) -> bool {
         self.code == kind.code()
     }
+
+    /// Whether a change was begun, and goes on; or what the controller works with failed half way, such as its ZooKeeper
+    /// session.
+    pub(crate) fn is_half_way(&self) -> bool {
+        self.is(ResponseError::RequestTimedOut) || self.is(ResponseError::UnknownServerError)
+    }
 }
 
 /// Kafka writes its error names in capitals; the codec crate in camel case.

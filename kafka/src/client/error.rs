@@ -154,10 +154,19 @@ pub enum Error {
     },
 }
 
+/// Requests that are asked before a change.
+const BEFOREHAND: [&str; 4] = ["ApiVersions", "SaslHandshake", "SaslAuthenticate", "Metadata"];
+
 impl Error {
-    /// Whether the request may have been carried out although no answer came.
+    /// Whether a change may have been carried out although no answer came. Not where what is asked before each was not
+    /// answered: then the change was never sent.
     pub fn is_uncertain(&self) -> bool {
-        matches!(self, Self::Timeout { .. } | Self::Io { .. } | Self::Closed { .. })
+        match self {
+            Self::Timeout { call, .. } | Self::Io { call, .. } | Self::Closed { call, .. } => {
+                !BEFOREHAND.contains(call)
+            }
+            _ => false,
+        }
     }
 
     /// Whether the broker does not believe who we are, as others then will not either.
@@ -174,7 +183,8 @@ impl Error {
         match self {
             Self::Connect { .. } | Self::Gone { .. } | Self::Uninformed { .. } => true,
             Self::Refused { source, .. } => source.retriable,
-            _ => self.is_uncertain(),
+            Self::Timeout { .. } | Self::Io { .. } | Self::Closed { .. } => true,
+            _ => false,
         }
     }
 }

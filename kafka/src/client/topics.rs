@@ -71,10 +71,7 @@ impl CreateError {
     pub fn is_uncertain(&self) -> bool {
         match self {
             Self::Call(error) => error.is_uncertain(),
-            // The last is what a controller says whose ZooKeeper session ended half way.
-            Self::Refused(error) => {
-                error.is(ResponseError::RequestTimedOut) || error.is(ResponseError::UnknownServerError)
-            }
+            Self::Refused(error) => error.is_half_way(),
             _ => false,
         }
     }

@@ -1,7 +1,5 @@
 //! What administrators ask: whom it is asked, and what is asked again.
 
-use kafka_protocol::ResponseError;
-
 use super::{
     AskError, Cluster, ControllerError, NoBroker, PATIENCE,
     attempts::{Attempts, insist},
@@ -84,19 +82,11 @@ impl From<AlterError> for AdminError {
     }
 }
 
-/// What is asked before a change is: where that is not answered, the change was not sent.
-const BEFOREHAND: [&str; 4] = ["ApiVersions", "SaslHandshake", "SaslAuthenticate", "Metadata"];
-
 impl AdminError {
     /// Whether the change may have been made, or may still be: no answer came, or one that Kafka did not end with it in time.
     pub fn is_uncertain(&self) -> bool {
         match self {
-            Self::Call(Error::Refused { source, .. }) | Self::Refused(source) => half_way(source),
-            Self::Call(Error::Timeout { call, .. } | Error::Io { call, .. } | Error::Closed { call, .. })
-                if BEFOREHAND.contains(call) =>
-            {
-                false
-            }
+            Self::Call(Error::Refused { source, .. }) | Self::Refused(source) => source.is_half_way(),
             Self::Call(error) => error.is_uncertain(),
             _ => false,
         }
@@ -111,11 +101,6 @@ impl AdminError {
             _ => false,
         }
     }
-}
-
-/// It was begun, and goes on; or what the controller works with failed half way.
-pub(super) fn half_way(error: &KafkaError) -> bool {
-    error.is(ResponseError::RequestTimedOut) || error.is(ResponseError::UnknownServerError)
 }
 
 /// Asks, and again where that may help: for what changes nothing.
@@ -157,7 +142,7 @@ impl Cluster {
     ) -> Result<Answers, AdminError> {
         insist!(attempts, async {
             let answers = self.any_controller().await?.alter_reassignments(wanted).await?;
-            match answers.values().flatten().find(|error| half_way(error)) {
+            match answers.values().flatten().find(|error| error.is_half_way()) {
                 Some(error) => Err(AdminError::Refused(error.clone())),
                 None => Ok(answers),
             }

@@ -167,8 +167,7 @@ impl Cluster {
                     ChangeError::DeletionDisabled
                 } else if is(ResponseError::InvalidPartitions) {
                     ChangeError::InvalidPartitions(source)
-                } else if is(ResponseError::RequestTimedOut) || is(ResponseError::UnknownServerError) {
-                    // It was begun, and goes on; or the controller's ZooKeeper session ended half way.
+                } else if source.is_half_way() {
                     ChangeError::Call(Error::Timeout { address, call, after: self.limit() })
                 } else {
                     ChangeError::Refused(source)

@@ -51,8 +51,7 @@ impl Cluster {
         // The first of our requests whose answer was lost.
         let (mut retry, mut lost) = (Retry::new(PATIENCE), None);
         loop {
-            let mut sent = false;
-            let error = match self.create_once(topic, lost.is_some(), &mut sent).await {
+            let error = match self.create_once(topic, lost.is_some()).await {
                 Err(CreateTopicError::Create(error)) if error.is_passing() => error.into(),
                 // By our own lost request, of which the broker asked for the metadata has not heard yet.
                 Err(error @ CreateTopicError::Create(CreateError::AlreadyExists { .. }))
@@ -69,19 +68,14 @@ impl Cluster {
             if !retry.again().await {
                 return Err(if is_there { error } else { lost.unwrap_or(error) });
             }
-            if sent && matches!(&error, CreateTopicError::Create(error) if error.is_uncertain()) {
+            if matches!(&error, CreateTopicError::Create(error) if error.is_uncertain()) {
                 lost.get_or_insert(error);
             }
         }
     }
 
-    /// `began`: an earlier request of ours may have created it. `sent`: this one may have, not only asked for what it takes.
-    async fn create_once(
-        &self,
-        topic: &NewTopic,
-        began: bool,
-        sent: &mut bool,
-    ) -> Result<Created, CreateTopicError> {
+    /// `began`: an earlier request of ours may have created it.
+    async fn create_once(&self, topic: &NewTopic, began: bool) -> Result<Created, CreateTopicError> {
         let names = [topic.name.clone()];
         let metadata = self.metadata(Topics::Named(&names)).await?;
         if began && let Some(created) = found(topic, &metadata) {
@@ -96,7 +90,6 @@ impl Cluster {
             None => connection.metadata(Topics::None).await.map_err(AskError::from)?.brokers.len(),
             Some(_) => metadata.brokers.len(),
         };
-        *sent = true;
         Ok(connection.create_topic(topic, live).await?)
     }
 }

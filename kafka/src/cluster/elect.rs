@@ -6,7 +6,6 @@ use kafka_protocol::ResponseError;
 
 use super::{
     AdminError, Cluster,
-    admin::half_way,
     attempts::{Attempts, insist},
 };
 use crate::{
@@ -64,17 +63,18 @@ impl Cluster {
 /// Why a partition is to be asked for again: the election goes on, or whoever was asked does not hold any.
 fn again(elected: &Elected) -> Option<KafkaError> {
     let Elected::Refused(error) = elected else { return None };
-    (half_way(error) || error.is(ResponseError::NotController)).then(|| error.clone())
+    (error.is_half_way() || error.is(ResponseError::NotController)).then(|| error.clone())
 }
 
 /// Partitions that another leads than the first of their replicas.
 fn led_by_another(metadata: &Metadata) -> BTreeSet<TopicPartition> {
-    let all =
-        metadata.topics.iter().filter_map(|(name, topic)| Some((name.parse::<TopicName>().ok()?, topic)));
-    let partitions = all.flat_map(|(name, topic)| {
+    let partitions = metadata.topics.iter().flat_map(|(name, topic)| {
         let others =
             topic.partitions.iter().filter(|(_, state)| state.leader != state.replicas.first().copied());
-        others.map(move |(number, _)| TopicPartition { topic: name.clone(), number: *number })
+        others.map(move |(number, _)| TopicPartition {
+            topic: TopicName::existing(name.as_str()),
+            number: *number,
+        })
     });
     partitions.collect()
 }

@@ -265,7 +265,7 @@ impl Cluster {
 
     /// Topics whose lists are ours.
     async fn our_topics(&self, metadata: &Metadata) -> Result<BTreeSet<TopicName>, AdminError> {
-        let topics = metadata.topics.keys().filter_map(|name| Some(Resource::Topic(name.parse().ok()?)));
+        let topics = metadata.topics.keys().map(|name| Resource::Topic(TopicName::existing(name.as_str())));
         let lists = [throttle::LEADER_REPLICAS, throttle::FOLLOWER_REPLICAS];
         let topics: Vec<Resource> = topics.collect();
         let settings = match self.any().await?.settings(&topics, Some(&lists)).await {

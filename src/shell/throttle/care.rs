@@ -16,7 +16,8 @@ impl Care {
         self.state().clone()
     }
 
-    /// Takes in a look, and why it failed if it did: since the first of those in a row, for the reason of the last; a warning only where the one before went well.
+    /// Takes in a look, and why it failed if it did: since the first of those in a row, for the reason of the last; a
+    /// warning only where the one before went well.
     pub(super) fn looked(&self, now: Timestamp, failed: Option<String>) {
         let mut state = self.state();
         match (state.as_mut(), failed) {

@@ -254,17 +254,23 @@ async fn tokens_are_replaced_under_load() {
     assert_eq!(access.door().refused.wrong_tokens, 40);
 }
 
+/// The same service twice: one that asks who makes a request, with the files it reads in `place`, and an open one.
+fn both(place: &std::path::Path) -> (crate::view::View, Router, Router) {
+    files(place);
+    let access = Arc::new(Access::open(&settings(place)).unwrap());
+    let view = view(rest::Status::Complete);
+    let guarded = api(app(&view, Arc::new(Unasked)).guarded_by(access));
+    let open = api(app(&view, Arc::new(Unasked)));
+    (view, guarded, open)
+}
+
 // Who changed what, or tried to: one line each, and none for reads.
 #[tokio::test]
 async fn changes_are_audited() {
     let logged = Logged::default();
     let _logging = tracing::subscriber::set_default(logged.subscriber());
     let temp = tempfile::tempdir().unwrap();
-    files(temp.path());
-    let access = Arc::new(Access::open(&settings(temp.path())).unwrap());
-    let view = view(rest::Status::Complete);
-    let guarded = api(app(&view, Arc::new(Unasked)).guarded_by(access));
-    let open = api(app(&view, Arc::new(Unasked)));
+    let (view, guarded, open) = both(temp.path());
     let signed = jwt("RS256", &Sign::Rsa, &json!({"sub": "alice", "role": "operator", "exp": at(600)}));
     let client = IpAddr::V4(0x0a00_0001.into());
     let put = (Method::PUT, "/v1/brokers/x?force=true".to_owned());
@@ -314,11 +320,7 @@ async fn changes_are_audited() {
 async fn strangers_write_little_into_the_log() {
     let logged = Logged::default();
     let temp = tempfile::tempdir().unwrap();
-    files(temp.path());
-    let access = Arc::new(Access::open(&settings(temp.path())).unwrap());
-    let view = view(rest::Status::Complete);
-    let guarded = api(app(&view, Arc::new(Unasked)).guarded_by(access));
-    let open = api(app(&view, Arc::new(Unasked)));
+    let (_, guarded, open) = both(temp.path());
     let _logging = tracing::subscriber::set_default(logged.subscriber());
     let client = IpAddr::V4(0x0a00_0001.into());
     let long = "é".repeat(15_000);
