@@ -1,6 +1,6 @@
 //! Consumer groups of the whole cluster, and how far each is behind.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::{StreamExt, stream};
 
@@ -14,6 +14,8 @@ use crate::{
 
 /// Where Kafka keeps groups; while it is not there, there are none.
 const OFFSETS_TOPIC: &str = "__consumer_offsets";
+/// For how long a coordinator must say that there is no such group.
+const SETTLING: Duration = Duration::from_secs(2);
 
 /// All groups, and the brokers that did not tell theirs.
 #[derive(Debug, Default)]
@@ -77,12 +79,20 @@ impl Cluster {
         Ok(all)
     }
 
-    /// A group's members, and how far it has come. Asked again while a new coordinator learns what there is.
+    /// A group's members, and how far it has come. Asked again while a new coordinator learns what there is; that there is no
+    /// such group only counts when it has been said for two seconds, since a coordinator of a moment ago may say so, with no
+    /// error, of one that it has not read yet.
     ///
     /// # Errors
     /// There is no such group, or no answer of use.
     pub async fn group(&self, name: &str) -> Result<Reading, AdminError> {
-        patiently!(self.group_once(name))
+        let mut settling = Retry::new(SETTLING);
+        loop {
+            match patiently!(self.group_once(name)) {
+                Err(AdminError::UnknownGroup(_)) if settling.again().await => {}
+                answer => return answer,
+            }
+        }
     }
 
     async fn group_once(&self, name: &str) -> Result<Reading, AdminError> {
