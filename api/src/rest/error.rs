@@ -73,7 +73,7 @@ codes! {
     RequestTimeout = 408,
     /// The job was stopped before its end.
     JobCancelled = 409,
-    /// The topic to be created exists.
+    /// The topic to be created exists, or its replicas are still being deleted.
     TopicAlreadyExists = 409,
     /// Kafka's setting `delete.topic.enable` is false, so nothing was deleted.
     TopicDeletionDisabled = 409,

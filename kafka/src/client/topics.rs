@@ -24,6 +24,12 @@ pub enum CreateError {
         /// Its name.
         topic: TopicName,
     },
+    /// There is none any more (S-109), but its name is taken until the last replica is gone.
+    #[error("topic \"{topic}\" is still being deleted; that takes as long as one of its brokers is down")]
+    BeingDeleted {
+        /// Its name.
+        topic: TopicName,
+    },
     /// Metrics would not tell it from a topic that exists: they write '.' as '_'. In Kafka's words, which name that topic.
     #[error("{}", .0.message.as_deref().unwrap_or(&.0.name))]
     Collides(KafkaError),
@@ -79,7 +85,7 @@ impl CreateError {
     /// Whether the same may go well in a moment.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::NotController { .. } | Self::NoController => true,
+            Self::NotController { .. } | Self::NoController | Self::BeingDeleted { .. } => true,
             Self::Refused(error) => error.retriable || self.is_uncertain(),
             Self::Call(error) => error.is_passing(),
             _ => false,
@@ -145,7 +151,11 @@ impl Connection {
         let reason = || error.message.clone().unwrap_or_else(|| error.name.clone());
         match error.code {
             code if code == ResponseError::TopicAlreadyExists.code() => {
-                CreateError::AlreadyExists { topic: topic.name.clone() }
+                let topic = topic.name.clone();
+                match says(&error, " is marked for deletion") {
+                    true => CreateError::BeingDeleted { topic },
+                    false => CreateError::AlreadyExists { topic },
+                }
             }
             code if code == ResponseError::InvalidPartitions.code() => {
                 CreateError::InvalidPartitions { partitions, reason: reason() }
@@ -156,19 +166,22 @@ impl Connection {
             code if code == ResponseError::NotController.code() => {
                 CreateError::NotController { address: self.address.clone() }
             }
-            code if code == ResponseError::InvalidTopicException.code() && collides(&error) => {
-                CreateError::Collides(error)
+            code if code == ResponseError::InvalidTopicException.code() => {
+                // "Topic 'a_b' collides with existing topics: a.b" ("topic" from 4.0 on).
+                match says(&error, " collides with existing topic") {
+                    true => CreateError::Collides(error),
+                    false => CreateError::InvalidName(error),
+                }
             }
-            code if code == ResponseError::InvalidTopicException.code() => CreateError::InvalidName(error),
             code if code == ResponseError::InvalidConfig.code() => CreateError::InvalidConfig(error),
             _ => CreateError::Refused(error),
         }
     }
 }
 
-/// "Topic 'a_b' collides with existing topics: a.b" ("topic" from 4.0 on).
-fn collides(error: &KafkaError) -> bool {
-    error.message.as_ref().is_some_and(|message| message.contains(" collides with existing topic"))
+/// Where one code means two things, Kafka's words tell which.
+fn says(error: &KafkaError, words: &str) -> bool {
+    error.message.as_ref().is_some_and(|message| message.contains(words))
 }
 
 pub(crate) fn wire_name(name: &TopicName) -> messages::TopicName {

@@ -161,7 +161,8 @@ impl Cluster {
         answer.map_err(|error| match error {
             Error::Refused { source, address, call } => {
                 let is = |kind: ResponseError| source.is(kind);
-                if is(ResponseError::UnknownTopicOrPartition) {
+                // Names are fine here; one whose deletion is accepted is invalid to CreatePartitions, "queued for deletion".
+                if is(ResponseError::UnknownTopicOrPartition) || is(ResponseError::InvalidTopicException) {
                     ChangeError::NotFound { topic: topic.clone() }
                 } else if is(ResponseError::TopicDeletionDisabled) {
                     ChangeError::DeletionDisabled

@@ -4,7 +4,7 @@ use kafka_protocol::ResponseError;
 
 use super::{AskError, Cluster, ControllerError, NoBroker, PATIENCE};
 use crate::{
-    client::{CreateError, Created, Metadata, TopicMetadata, Topics},
+    client::{CreateError, Created, Metadata, Topics},
     retry::Retry,
     topic::NewTopic,
 };
@@ -81,10 +81,13 @@ impl Cluster {
         if began && let Some(created) = found(topic, &metadata) {
             return Ok(created);
         }
-        if metadata.topics.get(topic.name.as_str()).is_some_and(is_there) {
+        let mut connection = self.controller(&metadata).await?;
+        // One broker learns of a deletion later than another: that there is one is not one's word alone.
+        if is_there(topic, &metadata)
+            && is_there(topic, &connection.metadata(Topics::Named(&names)).await.map_err(AskError::from)?)
+        {
             return Err(CreateError::AlreadyExists { topic: topic.name.clone() }.into());
         }
-        let mut connection = self.controller(&metadata).await?;
         // The controller's own count: another broker may know of fewer than there are, or of one that is gone.
         let live = match topic.replication {
             None => connection.metadata(Topics::None).await.map_err(AskError::from)?.brokers.len(),
@@ -95,8 +98,10 @@ impl Cluster {
 }
 
 /// Whether a broker has it, with leaders or still without.
-fn is_there(topic: &TopicMetadata) -> bool {
-    topic.error.as_ref().is_none_or(|error| error.is(ResponseError::LeaderNotAvailable))
+fn is_there(asked: &NewTopic, metadata: &Metadata) -> bool {
+    metadata.topics.get(asked.name.as_str()).is_some_and(|topic| {
+        topic.error.as_ref().is_none_or(|error| error.is(ResponseError::LeaderNotAvailable))
+    })
 }
 
 /// The topic, if it is there as it was asked for.

@@ -1,14 +1,15 @@
 //! Where `delete.topic.enable` is false, beside what Kafka's own tool says (D42).
 
 use kafka::{
-    client::Options,
-    cluster::{ChangeError, Cluster},
+    client::{At, Connection, CreateError, Options},
+    cluster::{ChangeError, Cluster, OffsetsError},
     topic::{NewTopic, TopicName},
 };
 
 use crate::{
-    LIMIT,
+    LIMIT, World,
     cluster::{Kind, RealCluster, Setup},
+    harness::Broker,
 };
 
 /// D42, S-109: nothing is deleted, and both say so; the cluster has the setting. Where it is true, see `golden`.
@@ -24,6 +25,31 @@ pub(crate) async fn deletion_is_disabled(real: &RealCluster) {
     let says_so = (theirs.stdout.clone() + &theirs.stderr).contains("Topic deletion is disabled.");
     assert!(!theirs.success && says_so, "{}: {theirs:?}", real.kind);
     assert!(cluster.topic(&real.keeper(), &name).await.unwrap().is_some(), "{}", real.kind);
+}
+
+/// S-109: a topic whose deletion is accepted does not exist any more by anyone's word, although Kafka keeps its name until
+/// the last replica is gone, here one of a broker that hangs. Until then it can't be created anew, which is said or waited for.
+pub(crate) async fn takes_long(world: &World, other: &Broker) {
+    let topic = NewTopic::new("leaving".parse().unwrap());
+    let address = world.registrations[&world.controller].endpoint().address();
+    let mut controller = Connection::connect(&address, &Options::new("test", LIMIT)).await.unwrap();
+    let cluster = world.cluster.at([address]);
+    cluster.create_topic(&topic).await.unwrap();
+    other.pause();
+    let deleted = cluster.delete_topic(&topic.name).await;
+    let described = world.zookeeper.topic("leaving").await;
+    let again = cluster.delete_topic(&topic.name).await;
+    let partitions = cluster.add_partitions(&topic.name, 9).await;
+    let offsets = cluster.offsets(&topic.name, At::End).await;
+    let said = controller.create_topic(&topic, 2).await;
+    let (created, ()) = tokio::join!(cluster.create_topic(&topic), async { other.resume() });
+    deleted.unwrap();
+    assert_eq!(described.unwrap(), None);
+    assert!(matches!(again, Err(ChangeError::NotFound { .. })), "{again:?}");
+    assert!(matches!(partitions, Err(ChangeError::NotFound { .. })), "{partitions:?}");
+    assert!(matches!(offsets, Err(OffsetsError::NotFound { .. })), "{offsets:?}");
+    assert!(matches!(said, Err(CreateError::BeingDeleted { .. })), "{said:?}");
+    created.unwrap();
 }
 
 /// Of the lines that no other test has with that setting.

@@ -82,6 +82,7 @@ async fn a_cluster_from_outside() {
     topics_are_described(&world).await;
     snapshots(&world).await;
     a_broker_that_hangs(&world, &brokers[0]).await;
+    deletion::takes_long(&world, &brokers[usize::try_from(1 - world.controller).unwrap()]).await;
     zookeeper_goes_and_comes(&world, &mut server).await;
     brokers[usize::try_from(controller).unwrap()].kill();
     a_dead_brokers_registration(&world).await;

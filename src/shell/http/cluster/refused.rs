@@ -80,7 +80,7 @@ pub(super) fn creation(topic: &TopicName, error: &CreateTopicError) -> ApiError 
         return ApiError::new(ErrorCode::OutcomeUnknown, message);
     }
     let code = match create {
-        CreateError::AlreadyExists { .. } => ErrorCode::TopicAlreadyExists,
+        CreateError::AlreadyExists { .. } | CreateError::BeingDeleted { .. } => ErrorCode::TopicAlreadyExists,
         CreateError::Collides { .. }
         | CreateError::InvalidName(_)
         | CreateError::InvalidPartitions { .. }
