@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::BoxFuture;
 use kafka::{
     client::{Change, CreateError, Elected, Resource},
-    cluster::{AdminError, ChangeError, CreateTopicError, Outcome},
+    cluster::{AdminError, ChangeError, Cluster, CreateTopicError, Outcome},
     topic::NewTopic,
 };
 use kafka_protocol::messages::ApiKey;
 
-use super::ask::{Ask, Before, Case, Place, SETTING, Said, administered, called};
+use super::{
+    ask::{Ask, Before, Case, Place, SETTING, Said, administered, called},
+    setup::LIMITED,
+};
 
 pub(super) const CHANGES: &[Ask] = &[
     // S-104
@@ -82,7 +86,7 @@ pub(super) const CHANGES: &[Ask] = &[
                 altered(cluster.alter_settings(&Resource::Topic(place.name), &change, false).await)
             })
         },
-        judge: |case| case.went(setting(case) == Some(SETTING.1), setting(case).is_none()),
+        judge: |case| case.went(retention(case) == Some(SETTING.1), retention(case).is_none()),
     },
     Ask {
         name: "reset",
@@ -95,21 +99,17 @@ pub(super) const CHANGES: &[Ask] = &[
                 altered(cluster.alter_settings(&Resource::Topic(place.name), &change, false).await)
             })
         },
-        judge: |case| case.went(setting(case).is_none(), setting(case) == Some(SETTING.1)),
+        judge: |case| case.went(retention(case).is_none(), retention(case) == Some(SETTING.1)),
     },
+    BEGIN,
+    Ask { name: "begin slowly", run: slowly, judge: began_slowly, ..BEGIN },
+    // Its limits are set first, the topic's before those of brokers.
     Ask {
-        name: "begin",
-        key: ApiKey::AlterPartitionReassignments,
-        pass: 0,
-        before: Before::Two,
-        run: |cluster, place| {
-            Box::pin(async move {
-                let (from, to) = (place.on(false), place.on(true));
-                moved(&place, cluster.reassign(&from, &to, None).await)
-            })
-        },
-        // On its way there it is begun.
-        judge: |case| case.went(case.lies(true) || case.moves(), case.lies(false)),
+        name: "begin limit",
+        key: ApiKey::IncrementalAlterConfigs,
+        run: slowly,
+        judge: began_slowly,
+        ..BEGIN
     },
     // What was over when it was cancelled is left out: it lies where it was to go, then.
     Ask {
@@ -168,6 +168,37 @@ pub(super) const CHANGES: &[Ask] = &[
     },
 ];
 
+const BEGIN: Ask = Ask {
+    name: "begin",
+    key: ApiKey::AlterPartitionReassignments,
+    pass: 0,
+    before: Before::Two,
+    run: |cluster, place| {
+        Box::pin(async move {
+            let (from, to) = (place.on(false), place.on(true));
+            moved(&place, cluster.reassign(&from, &to, None).await)
+        })
+    },
+    // On its way there it is begun.
+    judge: |case| case.went(case.lies(true) || case.moves(), case.lies(false)),
+};
+
+/// The same, limited.
+fn slowly(cluster: Cluster, place: Place) -> BoxFuture<'static, Said> {
+    Box::pin(async move {
+        let (from, to) = (place.on(false), place.on(true));
+        moved(&place, cluster.reassign(&from, &to, Some(1)).await)
+    })
+}
+
+/// What is begun is limited; of what is not, a limit may be left, which is tended later.
+fn began_slowly(case: &Case) -> Result<(), String> {
+    (BEGIN.judge)(case)?;
+    let limited = LIMITED.iter().all(|list| setting(case, list).is_some());
+    let begun = case.lies(true) || case.moves();
+    if begun && !limited { Err("it goes there without limit".to_owned()) } else { Ok(()) }
+}
+
 fn changed(result: Result<(), ChangeError>) -> Said {
     match result {
         Ok(()) => Said::Done(String::new()),
@@ -189,8 +220,12 @@ fn moved(place: &Place, result: Result<Outcome, AdminError>) -> Said {
 }
 
 /// What the topic is set to afterwards.
-fn setting<'a>(case: &Case<'a>) -> Option<&'a str> {
-    case.after.settings.get(case.place.name.as_str())?.as_deref()
+fn setting<'a>(case: &Case<'a>, name: &str) -> Option<&'a str> {
+    case.after.settings.get(case.place.name.as_str())?.get(name).map(String::as_str)
+}
+
+fn retention<'a>(case: &Case<'a>) -> Option<&'a str> {
+    setting(case, SETTING.0)
 }
 
 /// The second broker leads.

@@ -147,7 +147,7 @@ pub(super) const QUESTIONS: &[Ask] = &[
                 }
             })
         },
-        judge: |case| case.same(case.before.settings[case.place.name.as_str()].as_deref().unwrap()),
+        judge: |case| case.same(&case.before.settings[case.place.name.as_str()][SETTING.0]),
     },
     Ask {
         name: "under way",

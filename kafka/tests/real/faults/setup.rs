@@ -35,9 +35,11 @@ use crate::{
 /// Records, and their size, of what is moved: each is fetched by itself, and with next to no rate one in some seconds.
 const HEAVY: (u64, usize) = (10, 60_000);
 /// By what their copying is limited.
-const LIMITED: [&str; 2] =
+pub(super) const LIMITED: [&str; 2] =
     ["leader.replication.throttled.replicas", "follower.replication.throttled.replicas"];
-const RATES: [&str; 2] = ["leader.replication.throttled.rate", "follower.replication.throttled.rate"];
+/// As our own client sets and knows them, so that it may set them again.
+const RATES: [(&str, &str); 2] =
+    [("leader.replication.throttled.rate", "2"), ("follower.replication.throttled.rate", "1")];
 /// Kafka's numbers for what has settings.
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -143,7 +145,7 @@ impl World<'_> {
     /// Lets nothing be copied at any rate of use that is limited, or takes that back.
     pub(super) async fn limit(&self, limited: bool) {
         for node in &self.real.nodes {
-            let rates = RATES.map(|rate| (rate, limited.then_some("1")));
+            let rates = RATES.map(|(name, rate)| (name, limited.then_some(rate)));
             set(node, (BROKER, &node.id.to_string()), &rates).await;
         }
     }

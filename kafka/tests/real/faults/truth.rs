@@ -12,7 +12,7 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::ask::SETTING;
+use super::{ask::SETTING, setup::LIMITED};
 use crate::{cluster::Node, wire};
 
 /// The cluster as all its running brokers agree that it is.
@@ -20,8 +20,8 @@ use crate::{cluster::Node, wire};
 pub(super) struct Truth {
     /// Topics and their partitions.
     pub(super) topics: BTreeMap<String, Vec<State>>,
-    /// What [`SETTING`] is set to, of the topics asked for.
-    pub(super) settings: BTreeMap<String, Option<String>>,
+    /// What [`SETTING`] and [`LIMITED`] are set to, where they are, of the topics asked for.
+    pub(super) settings: BTreeMap<String, BTreeMap<String, String>>,
     /// What is on its way.
     pub(super) moving: Moving,
     /// Replicas, as broker:topic/partition=bytes.
@@ -103,21 +103,23 @@ fn sorted(nodes: &[BrokerId]) -> Vec<i32> {
     ids
 }
 
-fn settings(node: &Node, names: &[&String]) -> Option<BTreeMap<String, Option<String>>> {
+fn settings(node: &Node, names: &[&String]) -> Option<BTreeMap<String, BTreeMap<String, String>>> {
+    let keys = || [SETTING.0].into_iter().chain(LIMITED).map(StrBytes::from_static_str).collect();
     let resources = names.iter().map(|name| {
         DescribeConfigsResource::default()
             .with_resource_type(2)
             .with_resource_name(StrBytes::from_string((*name).clone()))
-            .with_configuration_keys(Some(vec![StrBytes::from_static_str(SETTING.0)]))
+            .with_configuration_keys(Some(keys()))
     });
     let request = DescribeConfigsRequest::default().with_resources(resources.collect());
     let answer: DescribeConfigsResponse =
         wire::ask(&node.internal, ApiKey::DescribeConfigs, 1, &request).ok()?;
     let found = answer.results.iter().map(|result| {
         // 1: set for this topic.
-        let own = result.configs.iter().find(|config| config.config_source == 1);
-        let value = own.and_then(|config| config.value.as_ref()).map(ToString::to_string);
-        (result.error_code == 0).then(|| (result.resource_name.to_string(), value))
+        let own = result.configs.iter().filter(|config| config.config_source == 1);
+        let set =
+            own.filter_map(|config| Some((config.name.to_string(), config.value.as_ref()?.to_string())));
+        (result.error_code == 0).then(|| (result.resource_name.to_string(), set.collect()))
     });
     found.collect()
 }
