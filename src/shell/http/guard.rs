@@ -75,7 +75,7 @@ pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, n
 async fn run(request: Request, next: Next) -> Response {
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     // A producer test is as long as it is; it is a job, and does not go with its request.
-    let deadline = producer_test::patience(request.uri()).unwrap_or(DEADLINE);
+    let deadline = producer_test::patience(&request).unwrap_or(DEADLINE);
     // After a panic nothing of the request is used again: what it owned is dropped, and views are never written here.
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
     let error = match tokio::time::timeout(deadline, answer).await {

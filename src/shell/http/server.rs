@@ -187,7 +187,7 @@ async fn serve_connection(
     let is_long = Arc::new(AtomicBool::new(false));
     let asked = is_long.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
-        asked.store(producer_test::patience(request.uri()).is_some(), Ordering::Relaxed);
+        asked.store(producer_test::patience(&request).is_some(), Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         router.call(request)
     });

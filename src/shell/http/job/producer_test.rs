@@ -8,7 +8,7 @@ use axum::{
     body::{Body, Bytes},
     extract::Query,
     http::{
-        StatusCode, Uri,
+        Method, Request, StatusCode,
         header::{CONTENT_TYPE, LOCATION},
     },
     response::{IntoResponse, Response},
@@ -46,10 +46,10 @@ pub type Report = Box<dyn FnMut(&Progress) + Send>;
 pub(in super::super) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// How long a request may take, where it is one of these: as any other, until the test has begun, and then its patience.
-pub(in super::super) fn patience(uri: &Uri) -> Option<Duration> {
-    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri).ok()?;
+pub(in super::super) fn patience<B>(request: &Request<B>) -> Option<Duration> {
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(request.uri()).ok()?;
     let is_test = pairs.iter().any(|(key, value)| key == "operation" && value == "producer-test");
-    is_test.then(|| DEADLINE + PATIENCE)
+    (is_test && request.method() == Method::PUT).then(|| DEADLINE + PATIENCE)
 }
 
 /// What is asked for.

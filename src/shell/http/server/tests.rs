@@ -2,7 +2,10 @@
 
 use std::{net::Ipv4Addr, sync::atomic::Ordering};
 
-use axum::{body::Body, routing::get};
+use axum::{
+    body::Body,
+    routing::{get, put},
+};
 use futures_util::{StreamExt, stream};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -15,9 +18,9 @@ use producer_test::PATIENCE;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-async fn ask(address: SocketAddr, path: &str) -> TcpStream {
+async fn ask(address: SocketAddr, what: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+    stream.write_all(format!("{what} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
     stream
 }
 
@@ -42,7 +45,7 @@ async fn stop_finishes_what_is_under_way() {
     let server = tokio::spawn(listener.serve(router, stop.clone()));
     // An idle connection does not hold the stop up.
     let _idle = TcpStream::connect(address).await.unwrap();
-    let mut stream = ask(address, "/slow").await;
+    let mut stream = ask(address, "GET /slow").await;
     begun.notified().await;
     stop.cancel();
     go_on.notify_one();
@@ -90,7 +93,7 @@ async fn one_address_does_not_take_all_connections() {
     };
     let mut held = Vec::new();
     for _ in 0..PER_ADDRESS {
-        let mut stream = ask(address, "/").await;
+        let mut stream = ask(address, "GET /").await;
         // Served, so it is counted.
         stream.read_exact(&mut [0; 15]).await.unwrap();
         held.push(stream);
@@ -100,7 +103,7 @@ async fn one_address_does_not_take_all_connections() {
     assert_eq!(limits.connections.load(Ordering::Relaxed), 1);
     drop(held.pop());
     let again = async {
-        while !read(ask(address, "/").await).await.starts_with("HTTP/1.1 200") {
+        while !read(ask(address, "GET /").await).await.starts_with("HTTP/1.1 200") {
             tokio::task::yield_now().await;
         }
     };
@@ -117,7 +120,7 @@ async fn who_does_not_read_is_let_go() {
     let (address, limits, stop) = (listener.address(), listener.limits.clone(), CancellationToken::new());
     let router = Router::new().route("/", get(async || vec![b'x'; 64 << 20]));
     let server = tokio::spawn(listener.serve(router, stop.clone()));
-    let _unread = ask(address, "/").await;
+    let _unread = ask(address, "GET /").await;
     let given_up = async {
         while limits.slow_readers.load(Ordering::Relaxed) == 0 {
             sleep(Duration::from_secs(1)).await;
@@ -139,15 +142,15 @@ async fn an_old_connection_still_answers() {
             "answered"
         }
     };
-    let put = move |body: axum::body::Bytes| async move {
+    let slow = move |body: axum::body::Bytes| async move {
         assert_eq!(body.len(), 1);
         sleep(DEADLINE - second).await;
         "answered"
     };
     let router = Router::new()
         .route("/short", get(async || "short"))
-        .route("/test", get(answered(PATIENCE)))
-        .route("/body", axum::routing::put(put));
+        .route("/test", put(answered(PATIENCE)))
+        .route("/body", put(slow));
     let listener = bind(LOOPBACK, 0).await.unwrap();
     let (address, stop) = (listener.address(), CancellationToken::new());
     let server = tokio::spawn(listener.serve(router, stop.clone()));
@@ -158,8 +161,8 @@ async fn an_old_connection_still_answers() {
         }
     });
     for (age, head, body, late) in [
-        (second * 200, "GET /test?operation=producer-test", "", Duration::ZERO),
-        (LIFE - second * 2, "GET /test?operation=producer%2Dtest", "", Duration::ZERO),
+        (second * 200, "PUT /test?operation=producer-test", "", Duration::ZERO),
+        (LIFE - second * 2, "PUT /test?operation=producer%2Dtest", "", Duration::ZERO),
         (LIFE - second * 2, "PUT /body", "x", BODY - second),
     ] {
         let begun = tokio::time::Instant::now();
@@ -203,20 +206,20 @@ async fn a_followed_test_outlives_its_connections_time() {
     };
     let listener = bind(LOOPBACK, 0).await.unwrap();
     let (address, stop) = (listener.address(), CancellationToken::new());
-    let router = Router::new().route("/", get(endless));
+    let router = Router::new().route("/", put(endless));
     let server = tokio::spawn(listener.serve(router, stop.clone()));
-    let read = async |path: &str| {
+    let read = async |what: &str| {
         let mut answer = String::new();
         // The end may be a reset.
-        let _ended = ask(address, path).await.read_to_string(&mut answer).await;
+        let _ended = ask(address, what).await.read_to_string(&mut answer).await;
         answer
     };
-    let followed = read("/?operation=producer-test").await;
+    let followed = read("PUT /?operation=producer-test").await;
     assert!(
         followed.contains(&format!("\n{}\n", LINES - 1)) && followed.ends_with("0\r\n\r\n"),
         "{followed}"
     );
-    let other = read("/").await;
+    let other = read("PUT /").await;
     assert!(other.contains("\n20\n") && !other.contains(&format!("\n{}\n", LINES - 1)), "{other}");
     stop.cancel();
     timeout(Duration::from_secs(10), server).await.unwrap().unwrap();
