@@ -43,7 +43,7 @@ pub(crate) const FREE: [&str; 10] = [
 ];
 
 /// How long a cluster may take to come up, on a busy machine.
-pub(crate) const UP: Duration = Duration::from_secs(180);
+pub(crate) const UP: Duration = Duration::from_secs(300);
 
 /// One of our programs.
 #[track_caller]

@@ -175,13 +175,15 @@ async fn a_topic_is_measured(cluster: &Cluster) {
     kill(Pid::from_raw(test.id().cast_signed()), Signal::SIGINT).unwrap();
     let output = test.wait_with_output().unwrap();
     let job = api.job(id).await.unwrap().body;
-    assert_eq!((job.state, job.unanswered), (JobState::Cancelled, 0), "{job:?}");
+    assert_eq!(job.state, JobState::Cancelled, "{job:?}");
     let said = text(&output.stderr);
-    let expected = format!("the test was cancelled; {} of 10000000 records were sent: ", job.sent);
+    let expected = format!("the test was cancelled; {} of 10000000 records were sent", job.sent);
     assert!(said.contains(&expected), "{said}");
     assert_eq!(output.status.code(), Some(1));
     let offsets = api.offsets("measured", None).await.unwrap().body;
-    assert_eq!(offsets.iter().map(|end| end.offset).sum::<u64>(), 2000 + job.sent);
+    let stored = offsets.iter().map(|end| end.offset).sum::<u64>();
+    // What a slow broker has not answered in time may be there or not.
+    assert!((job.sent..=job.sent + job.unanswered).contains(&(stored - 2000)), "{stored} of {job:?}");
     eprintln!("measured: {message}{}", job.message);
 }
 

@@ -31,7 +31,7 @@ use nix::sys::{
 };
 
 const LONG: Duration = Duration::from_secs(20);
-const SHORT: Duration = Duration::from_millis(700);
+const SHORT: Duration = Duration::from_millis(1500);
 
 /// Runs the program; gives its exit code and its one line.
 fn program(arguments: &[&str]) -> (i32, String) {
@@ -64,7 +64,7 @@ async fn a_broker_from_birth_to_death() {
     let mut broker = Broker::start(7, &connect, "");
     let advertised = until("the broker to register", async || {
         broker.assert_alive();
-        Some(zookeeper.registration(7).await.unwrap()?.endpoint().address())
+        Some(zookeeper.registration(7).await.ok()??.endpoint().address())
     })
     .await;
     let target = Target { broker: 7, address: advertised.clone(), advertised, secured: None };
@@ -84,7 +84,7 @@ async fn a_broker_from_birth_to_death() {
     broker.pause();
     let failure = run(&zookeeper, &target, None, SHORT).await.unwrap_err();
     assert!(matches!(&failure, Failure::Silent { .. }), "{failure}");
-    assert_eq!(failure.to_string(), format!("{} did not answer within 700 ms", target.address));
+    assert_eq!(failure.to_string(), format!("{} did not answer within 1500 ms", target.address));
     broker.resume();
     run(&zookeeper, &target, None, LONG).await.unwrap();
 
@@ -99,7 +99,7 @@ async fn a_broker_from_birth_to_death() {
     let began = std::time::Instant::now();
     let failure = run(&zookeeper, &target, None, SHORT).await.unwrap_err();
     assert_eq!(failure.excuse(), Some(Excuse::ZooKeeperAway), "{failure:?}");
-    assert!(began.elapsed() < LONG / 4, "{:?}", began.elapsed());
+    assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
     server.restart();
 
     // A killed one is registered until its session ends, and does not listen.
@@ -194,7 +194,7 @@ async fn bench_a_check() {
     let zookeeper = ZooKeeper::new(&connect, Duration::from_secs(6)).unwrap().limit(LONG);
     let _broker = Broker::start(7, &connect, "");
     let advertised = until("the broker to register", async || {
-        Some(zookeeper.registration(7).await.unwrap()?.endpoint().address())
+        Some(zookeeper.registration(7).await.ok()??.endpoint().address())
     })
     .await;
     let target = Target { broker: 7, address: advertised.clone(), advertised, secured: None };

@@ -15,7 +15,7 @@ use crate::{
 /// Where Kafka keeps groups; while it is not there, there are none.
 const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// For how long a coordinator must say that there is no such group.
-const SETTLING: Duration = Duration::from_secs(2);
+pub(super) const SETTLING: Duration = Duration::from_secs(2);
 
 /// All groups, and the brokers that did not tell theirs.
 #[derive(Debug, Default)]
@@ -80,17 +80,22 @@ impl Cluster {
     }
 
     /// A group's members, and how far it has come. Asked again while a new coordinator learns what there is; that there is no
-    /// such group only counts when it has been said for two seconds, since a coordinator of a moment ago may say so, with no
-    /// error, of one that it has not read yet.
+    /// such group, or that it is dead, only counts when it has been said for two seconds, since a coordinator of a moment ago
+    /// may say so, with no error, of one that it has not read yet.
     ///
     /// # Errors
     /// There is no such group, or no answer of use.
     pub async fn group(&self, name: &str) -> Result<Reading, AdminError> {
-        let mut settling = Retry::new(SETTLING);
+        // Since it was first said: before that, a coordinator may have been waited for.
+        let mut settling = None;
         loop {
-            match patiently!(self.group_once(name)) {
-                Err(AdminError::UnknownGroup(_)) if settling.again().await => {}
-                answer => return answer,
+            let answer = patiently!(self.group_once(name));
+            let is_absent = match &answer {
+                Ok(reading) => reading.group.state == DEAD,
+                Err(error) => matches!(error, AdminError::UnknownGroup(_)),
+            };
+            if !is_absent || !settling.get_or_insert_with(|| Retry::new(SETTLING)).again().await {
+                return answer;
             }
         }
     }

@@ -20,6 +20,7 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
+mod group;
 mod lost;
 
 use super::*;

@@ -242,8 +242,12 @@ impl RealCluster {
 
     /// Whether there is a node at `path` of its ZooKeeper, which must be one; by nothing of ours.
     pub(crate) async fn has_node(&self, path: &str) -> bool {
-        let client = zookeeper_client::Client::connect(&self.connect()).await.unwrap();
-        client.check_stat(path).await.unwrap().is_some()
+        let connect = self.connect();
+        until("ZooKeeper to say", async || {
+            let client = zookeeper_client::Client::connect(&connect).await.ok()?;
+            Some(client.check_stat(path).await.ok()?.is_some())
+        })
+        .await
     }
 
     /// Kills a broker and waits until all others know. ZooKeeper is told at once; KRaft's controller waits out the

@@ -25,7 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use harness::{Broker, ZooKeeperServer, until};
+use harness::{Broker, PATIENCE, ZooKeeperServer, until};
 use kafka::{
     availability::{Verdict, may_stop},
     client::{Connection, CreateError, Options, Topics},
@@ -50,7 +50,7 @@ struct World {
 async fn a_cluster_from_outside() {
     let mut server = ZooKeeperServer::start();
     let connect = format!("{}/dcos-service-kafka", server.address());
-    let zookeeper = ZooKeeper::new(&connect, Duration::from_secs(6)).unwrap().limit(LIMIT);
+    let zookeeper = ZooKeeper::new(&connect, Duration::from_secs(6)).unwrap().limit(PATIENCE);
     // Asked before ZooKeeper serves and before Kafka was ever there: waited for, then nothing.
     assert!(zookeeper.registrations().await.unwrap().is_empty());
     assert!(zookeeper.topics().await.unwrap().is_empty());
@@ -215,13 +215,14 @@ async fn snapshots(world: &World) {
 /// A broker that hangs costs the limit and no more, and the next one is asked.
 async fn a_broker_that_hangs(world: &World, first: &Broker) {
     first.pause();
-    let hasty = Cluster::new(world.cluster.bootstrap(), Options::new("test", Duration::from_millis(300)));
-    let metadata = hasty.metadata(Topics::None).await;
+    let hasty = Cluster::new(world.cluster.bootstrap(), Options::new("test", Duration::from_secs(1)));
+    // The other may have no processor for that long, once.
+    let metadata = until("the other to answer", async || hasty.metadata(Topics::None).await.ok()).await;
     let alone = hasty.at([hasty.bootstrap()[0].clone()]).metadata(Topics::None).await;
     first.resume();
-    assert!(metadata.unwrap().brokers.contains_key(&1));
+    assert!(metadata.brokers.contains_key(&1));
     let error = alone.unwrap_err().to_string();
-    assert!(error.contains("did not answer ApiVersions within 300 ms"), "{error}");
+    assert!(error.contains("did not answer ApiVersions within 1000 ms"), "{error}");
 }
 
 /// No question blocks longer than its limit; once ZooKeeper is back they are answered again.
@@ -238,7 +239,7 @@ async fn zookeeper_goes_and_comes(world: &World, server: &mut ZooKeeperServer) {
     server.restart();
     // The client from before mends its connection by itself.
     assert_eq!(world.zookeeper.registration(0).await.unwrap().unwrap().broker, 0);
-    assert_eq!(hasty.limit(LIMIT).controller().await.unwrap(), None); // another chroot
+    assert_eq!(hasty.limit(PATIENCE).controller().await.unwrap(), None); // another chroot
 }
 
 /// D38: what a killed JVM leaves behind is removed by who knows its session, and by nobody else.
@@ -263,7 +264,8 @@ async fn a_dead_brokers_registration(world: &World) {
 
     let alone = |snapshot: &Snapshot| snapshot.brokers.len() == 1 && snapshot.controller == Some(other);
     let snapshot = snapshot(world, "the survivor to see that it is alone", |snapshot| {
-        alone(snapshot) && snapshot.lagging(dead).len() >= 4
+        let lagging: Vec<String> = snapshot.lagging(dead).iter().map(ToString::to_string).collect();
+        alone(snapshot) && lagging.iter().any(|one| one.starts_with("topic1/0"))
     })
     .await;
     // The last one in sync is not stopped.

@@ -1,5 +1,7 @@
 //! What is there before the calls, made without the client under test.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use kafka::{
     client::{At, Connection, Options},
@@ -69,7 +71,12 @@ fn nodes(brokers: &[u32]) -> Vec<BrokerId> {
 
 impl World<'_> {
     /// A client and a topic for each of these calls, all of which ask `victim` first.
-    pub(super) async fn prepare(&mut self, asks: &'static [Ask], victim: usize) -> Vec<Cell> {
+    pub(super) async fn prepare(
+        &mut self,
+        asks: &'static [Ask],
+        victim: usize,
+        limit: Duration,
+    ) -> Vec<Cell> {
         let id = |after: usize| u32::try_from((victim + after) % 3).unwrap();
         let brokers = [id(0), id(1), id(2)];
         let mut bootstrap = self.bootstrap.clone();
@@ -80,7 +87,7 @@ impl World<'_> {
             .map(|ask| {
                 let client = format!("{}-{}", ask.name.replace(' ', "-"), self.batch);
                 let name: TopicName = client.parse().unwrap();
-                let cluster = Cluster::new(bootstrap.clone(), Options::new(client.clone(), LIMIT));
+                let cluster = Cluster::new(bootstrap.clone(), Options::new(client.clone(), limit));
                 let place =
                     Place { name, brokers, group: String::new(), kraft: self.real.kind == Kind::KRaft };
                 Cell { ask, place, client, cluster }

@@ -116,20 +116,22 @@ fn replaced_under_load() {
     let file = temp.path().join("n");
     fs::write(&file, "0").unwrap();
     let (watched, stop) = (number(&file), AtomicBool::new(false));
+    let all_read = std::sync::Barrier::new(5);
     std::thread::scope(|scope| {
         let readers: Vec<_> = (0..4)
             .map(|_| {
                 scope.spawn(|| {
-                    let (mut last, mut reads) = (0, 0u64);
+                    let mut last = *watched.get();
+                    all_read.wait();
                     while !stop.load(Ordering::Relaxed) {
                         let now = *watched.get();
                         assert!(now >= last, "{now} after {last}");
-                        (last, reads) = (now, reads + 1);
+                        last = now;
                     }
-                    (last, reads)
                 })
             })
             .collect();
+        all_read.wait();
         for number in 1..=50 {
             // Each third is broken.
             replace(&file, &if number % 3 == 0 { "x".to_owned() } else { number.to_string() });
@@ -138,7 +140,7 @@ fn replaced_under_load() {
         }
         stop.store(true, Ordering::Relaxed);
         for reader in readers {
-            assert!(reader.join().unwrap().1 > 0);
+            reader.join().unwrap();
         }
     });
 }
