@@ -1,4 +1,5 @@
 //! Groups whose coordinator has just taken over.
+#![allow(clippy::disallowed_methods, reason = "a coordinator is looked for for some time")]
 
 use kafka_protocol::messages::{
     DescribeGroupsResponse, FindCoordinatorResponse, OffsetFetchResponse,
