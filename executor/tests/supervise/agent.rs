@@ -102,6 +102,11 @@ impl Agent {
         self.shared.lock().unwrap().silent = true;
     }
 
+    /// What a silent one owes.
+    pub(crate) fn acknowledge(&self, status: &TaskStatus) {
+        self.send(&acknowledged(status));
+    }
+
     /// From now on incidents are taken but never stored.
     pub(crate) fn forget_incidents(&self) {
         self.shared.lock().unwrap().forgetful = true;
@@ -208,6 +213,11 @@ pub(crate) fn of(kind: event::Type) -> Event {
     Event { r#type: Some(kind as i32), ..Default::default() }
 }
 
+fn acknowledged(status: &TaskStatus) -> Event {
+    let acknowledged = event::Acknowledged { task_id: status.task_id.clone(), uuid: status.uuid().to_vec() };
+    Event { acknowledged: Some(acknowledged), ..of(event::Type::Acknowledged) }
+}
+
 fn send(shared: &Shared, event: &Event) -> bool {
     let Some((encoding, stream)) = &shared.stream else { return false };
     stream.send(Ok(recordio::encode(&encoding.encode(event)))).is_ok()
@@ -239,10 +249,7 @@ async fn answer(State(door): State<Door>, headers: HeaderMap, body: Bytes) -> Re
         call::Type::Update => {
             let status = call.update.unwrap().status;
             if !shared.silent {
-                let acknowledged =
-                    event::Acknowledged { task_id: status.task_id.clone(), uuid: status.uuid().to_vec() };
-                let event = Event { acknowledged: Some(acknowledged), ..of(event::Type::Acknowledged) };
-                send(&shared, &event);
+                send(&shared, &acknowledged(&status));
             }
             shared.updates.push(status);
             shared.received.push(Instant::now());

@@ -14,8 +14,8 @@ use crate::{
 const SLOW: &str = "trap 'echo > asked; sleep 0.3; echo > stopped; exit 143' TERM\necho $$ > pid\n\
                     while :; do sleep 0.05; done";
 
-/// Running, with a grace of five minutes and an agent that is believed in for two seconds.
-async fn running(script: &str) -> (Executor, Agent, FakeZooKeeper) {
+/// Running, with a grace of five minutes and an agent that is believed in for so long.
+async fn running(script: &str, away: &str) -> (Executor, Agent, FakeZooKeeper) {
     let zookeeper = FakeZooKeeper::start().await;
     let contract = contract(&zookeeper.connect);
     let agent = Agent::start(task(&contract, 300.0)).await;
@@ -25,7 +25,7 @@ async fn running(script: &str) -> (Executor, Agent, FakeZooKeeper) {
         ("MESOS_EXECUTOR_ID", "E"),
         ("MESOS_SLAVE_PID", &format!("slave(1)@{}", agent.address)),
         ("MESOS_CHECKPOINT", "1"),
-        ("MESOS_RECOVERY_TIMEOUT", "2secs"),
+        ("MESOS_RECOVERY_TIMEOUT", away),
         ("MESOS_SUBSCRIPTION_BACKOFF_MAX", "100ms"),
         ("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", "330secs"),
     ]);
@@ -36,7 +36,7 @@ async fn running(script: &str) -> (Executor, Agent, FakeZooKeeper) {
 /// An agent that does not know us: another may run in our place already.
 #[tokio::test]
 async fn a_refused_subscription_ends_the_jvm_at_once() {
-    let (mut executor, mut agent, _zookeeper) = running(SLOW).await;
+    let (mut executor, mut agent, _zookeeper) = running(SLOW, "5mins").await;
     agent.stop().await;
     agent.refuse();
     agent.back().await;
@@ -51,9 +51,9 @@ async fn a_refused_subscription_ends_the_jvm_at_once() {
 /// An agent that stays away, its machine with it perhaps: the broker stops as gently as ever, and then we leave.
 #[tokio::test]
 async fn an_agent_gone_for_good_ends_the_jvm_gently() {
-    let (mut executor, mut agent, _zookeeper) = running(SLOW).await;
-    agent.stop().await;
+    let (mut executor, mut agent, _zookeeper) = running(SLOW, "2secs").await;
     let away = Instant::now();
+    agent.stop().await;
     let status = executor.end().await;
     assert_eq!(status.code(), Some(4), "nobody acknowledged the end: {}", executor.read("stderr"));
     assert!(away.elapsed() >= Duration::from_secs(2), "the agent was waited for: {:?}", away.elapsed());
@@ -66,7 +66,7 @@ async fn an_agent_gone_for_good_ends_the_jvm_gently() {
 // D36: asked to, it begins at once, and the broker has its grace.
 #[tokio::test]
 async fn a_shutdown_begins_at_once_and_gently() {
-    let (mut executor, agent, _zookeeper) = running(SLOW).await;
+    let (mut executor, agent, _zookeeper) = running(SLOW, "5mins").await;
     agent.shutdown();
     executor.written("asked").await;
     let killed = agent.state(TaskState::TaskKilled).await;
@@ -79,7 +79,7 @@ async fn a_shutdown_begins_at_once_and_gently() {
 #[tokio::test]
 async fn a_kill_without_grace_ends_the_jvm_at_once_amid_a_gentle_stop_too() {
     let script = "trap 'echo > asked' TERM\necho $$ > pid\nwhile :; do sleep 0.05; done";
-    let (mut executor, agent, _zookeeper) = running(script).await;
+    let (mut executor, agent, _zookeeper) = running(script, "5mins").await;
     let id = "broker-1__00000000-0000-0000-0000-000000000009";
     agent.kill(id, None);
     executor.written("asked").await;

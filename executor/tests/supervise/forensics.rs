@@ -344,7 +344,8 @@ const SOMEBODY: &str = "somebody on the agent sent it: it was neither this execu
 // D45: the kernel's OOM killer and somebody's kill -9 look the same from the JVM's exit alone.
 #[tokio::test]
 async fn killed_by_the_kernel_and_killed_by_somebody() {
-    let zookeeper = FakeZooKeeper::start().await;
+    // The JVM that somebody ends is not to end before.
+    let zookeeper = FakeZooKeeper::keeping_kafka_waiting().await;
     let cgroup = Cgroup::limited_to(100 << 20, "small");
     let enter = cgroup.enter();
     let enter: Vec<_> = enter.iter().map(String::as_str).collect();
@@ -525,7 +526,7 @@ async fn a_full_disk() {
     // A topic is the next thing that Kafka writes.
     let cluster = Cluster::new(
         [format!("127.0.0.1:{}", case.contract.port)],
-        Options::new("test", Duration::from_secs(5)),
+        Options::new("test", Duration::from_secs(20)),
     );
     let _it_dies_over_it = cluster.create_topic(&NewTopic::new("orders".parse().unwrap())).await;
     let ended = case.ended(&agent).await;

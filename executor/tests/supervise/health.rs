@@ -24,7 +24,7 @@ use crate::{
     zookeeper::FakeZooKeeper,
 };
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The body of `/admin/healthcheck`, once it `shows` what is waited for.
 async fn shown(contract: &LaunchContract, what: &str, shows: impl Fn(&Value) -> bool) -> Value {
@@ -135,14 +135,14 @@ async fn a_long_recovery_is_shown_and_waited_for() {
         delay_seconds: Some(0.2),
         interval_seconds: Some(0.4),
         timeout_seconds: Some(0.3),
-        grace_period_seconds: Some(4.0),
+        grace_period_seconds: Some(6.0),
         consecutive_failures: Some(6),
         ..health_check(&contract("x"))
     };
     // A machine that stalls may let a check or two count: a row of six is another matter, and would have ended the task.
     let (percents, took) = recovered(KAFKA, 4_480, "1", check).await;
     eprintln!("4480 segments: LAUNCH to TASK_RUNNING in {took:?}, told at {percents:?} %");
-    assert!(took > Duration::from_secs_f64(4.0 + 6.0 * (0.4 + 0.3)), "{took:?} is no long start");
+    assert!(took > Duration::from_secs_f64(6.0 + 6.0 * (0.4 + 0.3)), "{took:?} is no long start");
     assert!(percents.len() >= 2, "{percents:?}");
 }
 
@@ -215,7 +215,7 @@ async fn zookeeper_s_absence_is_waited_for_and_a_broker_that_hangs_is_not() {
     let failed = agent.state(TaskState::TaskFailed).await;
     let took = stopped.elapsed();
     eprintln!("SIGSTOP to TASK_FAILED: {took:?}");
-    assert!(took <= given_up + Duration::from_secs(5), "{took:?}");
+    assert!(took <= given_up + Duration::from_secs(30), "{took:?}");
     let message = failed.message();
     assert!(message.contains("unhealthy after 3 failures in a row: "), "{message}");
     assert!(message.contains(" did not answer within 1000 ms"), "{message}");
@@ -273,6 +273,7 @@ async fn a_foreign_check_is_run_as_it_is_written() {
         http: None,
         command: Some(command),
         interval_seconds: Some(0.1),
+        timeout_seconds: Some(60.0),
         consecutive_failures: Some(2),
         ..health_check(&contract)
     });

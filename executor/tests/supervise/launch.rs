@@ -107,7 +107,7 @@ fn give(path: &Path, user: u32) {
 async fn kafka_2_8_serves_and_stops_gently() {
     let ensemble = Ensemble::start().await;
     let volume = tempfile::tempdir().unwrap();
-    let contract = broker(&ensemble, &[("zookeeper.session.timeout.ms", "6000")]);
+    let contract = broker(&ensemble, &[]);
     let mut executor = executor_of("2.8.2", volume.path());
     let agent = launched(&mut executor, &contract).await;
     let running = agent.state(TaskState::TaskRunning).await;
@@ -149,7 +149,7 @@ async fn a_jvm_out_of_memory_exits_and_leaves_its_heap_where_there_is_room() {
 async fn the_second_start_maps_the_classes_of_the_first() {
     let ensemble = Ensemble::start().await;
     let volume = tempfile::tempdir().unwrap();
-    let mut contract = broker(&ensemble, &[("zookeeper.session.timeout.ms", "6000")]);
+    let mut contract = broker(&ensemble, &[]);
     contract.jvm_archive = true;
 
     let mut first = executor(volume.path());

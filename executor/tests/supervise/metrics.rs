@@ -155,7 +155,7 @@ async fn produce(port: u16, messages: usize) {
     let send = move || {
         let producer: BaseProducer = ClientConfig::new()
             .set("bootstrap.servers", format!("127.0.0.1:{port}"))
-            .set("message.timeout.ms", "30000")
+            .set("message.timeout.ms", crate::PATIENCE.as_millis().to_string())
             .create()
             .unwrap();
         for at in 0..messages {
@@ -165,7 +165,7 @@ async fn produce(port: u16, messages: usize) {
                 .map_err(|(error, _)| error)
                 .unwrap();
         }
-        producer.flush(Duration::from_secs(30)).unwrap();
+        producer.flush(crate::PATIENCE).unwrap();
     };
     tokio::task::spawn_blocking(send).await.unwrap();
 }
@@ -266,7 +266,7 @@ async fn the_sum_at_the_receiver_is_what_was_produced() {
     let mut tee = Tee::start(&[etsy.port]).await;
     let volume = tempfile::tempdir().unwrap();
     let jar = fetched("fetch-jolokia.sh");
-    let mut contract = broker(&ensemble, &[("zookeeper.session.timeout.ms", "6000")]);
+    let mut contract = broker(&ensemble, &[]);
     contract.metrics_agent = Some("metrics-agent.jar".to_owned());
     contract.metrics = Metrics {
         statsd: Some(format!("localhost:{}", tee.port)),
@@ -311,7 +311,7 @@ async fn the_sum_at_the_receiver_is_what_was_produced() {
     produce(contract.port, 1000).await;
     says(contract.api_port, "1000 messages, and nobody to tell", |metrics, notes| {
         metrics.get("traffic.messages_in").is_some_and(|all| all["value"] == 1000)
-            && notes["statsd"].contains("is not reached: ")
+            && notes.get("statsd").is_some_and(|note| note.contains("is not reached: "))
     })
     .await;
     assert_eq!(received(), exposed);
@@ -324,6 +324,11 @@ async fn the_sum_at_the_receiver_is_what_was_produced() {
     let mut fourth = measured(volume.path(), &jar);
     let agent = serving(&mut fourth, &contract).await;
     produce(contract.port, 500).await;
+    let is = |metrics: &BTreeMap<String, Value>, name: &str, value: u64| {
+        metrics.get(name).is_some_and(|metric| metric["value"] == value)
+    };
+    // What a JVM took within its last moments is told if its last answer comes in time.
+    says(contract.api_port, "500 messages", |metrics, _| is(metrics, "traffic.messages_in", 500)).await;
     let before = jvm(&fourth);
     let (next, message) = restart(&contract, 100);
     agent.say(&message);
@@ -338,7 +343,7 @@ async fn the_sum_at_the_receiver_is_what_was_produced() {
     produce(contract.port, 1000).await;
     sum(exposed + 1000 + 1500).await;
     says(contract.api_port, "total over both JVMs", |metrics, _| {
-        metrics["traffic.messages_in"]["value"] == 1500 && metrics["jvm.starts"]["value"] == 2
+        is(metrics, "traffic.messages_in", 1500) && is(metrics, "jvm.starts", 2)
     })
     .await;
     everything_is_told(&tee, contract.api_port).await;
@@ -374,11 +379,15 @@ async fn everything_is_told(tee: &Tee, port: u16) {
         ("health.checks", 1.0),
         ("health.healthy", 1.0),
     ] {
-        says(port, name, |metrics, _| metrics[name]["value"].as_f64() >= Some(least)).await;
+        says(port, name, |metrics, _| {
+            metrics.get(name).is_some_and(|metric| metric["value"].as_f64() >= Some(least))
+        })
+        .await;
     }
-    let (_, notes) = shown(port).await;
-    assert!(notes["statsd"].starts_with("sent to localhost:"), "{notes:?}");
-    assert_eq!(notes.len(), 1, "{notes:?}");
+    says(port, "note of the receiver alone", |_, notes| {
+        notes.len() == 1 && notes.get("statsd").is_some_and(|note| note.starts_with("sent to localhost:"))
+    })
+    .await;
 }
 
 /// One whose JVM only waits, with this statsd server.
@@ -475,7 +484,7 @@ async fn a_receiver_that_is_away_costs_nothing() {
     let there = receiver.local_addr().unwrap().to_string();
     let closed = format!("127.0.0.1:{}", free_port());
     let servers = [there.as_str(), closed.as_str(), "255.255.255.255:8125", "statsd.invalid:8125"];
-    let mut all = Vec::new();
+    let (mut all, began) = (Vec::new(), Instant::now());
     for server in servers {
         all.push((server, waiting(&zookeeper, server, StatsdTags::None).await));
     }
@@ -504,7 +513,8 @@ async fn a_receiver_that_is_away_costs_nothing() {
         let log = executor.read("stderr");
         let lines =
             log.lines().filter(|line| line.contains("metrics do not reach the statsd server")).count();
-        assert_eq!(lines, 1, "one line a minute");
+        let most = 1 + began.elapsed().as_secs() as usize / 60;
+        assert!((1..=most).contains(&lines), "one line a minute: {lines} of {most}");
     }
     for (_, (mut executor, agent, _)) in all {
         agent.kill(TASK, None);

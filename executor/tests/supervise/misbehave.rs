@@ -81,7 +81,8 @@ async fn one_whose_executor_writes_into_pipes_is_read_all_the_same() {
     let zookeeper = FakeZooKeeper::start().await;
     let contract = contract(&zookeeper.connect);
     let mut task = task(&contract, 60.0);
-    task.health_check = Some(health_check(&contract));
+    let check = health_check(&contract);
+    task.health_check = Some(v1::HealthCheck { interval_seconds: Some(0.5), ..check });
     let agent = Agent::start(task).await;
     // It recovers for longer than three failed checks and the grace take, and then dies.
     let script = r#"
@@ -125,7 +126,7 @@ async fn a_signal_is_named() {
 async fn one_that_floods_stdout_and_stderr_does_not_hold_us_up() {
     let script = "echo $$ > pid\nyes flood | head -c 30000000\nyes flood | head -c 30000000 >&2\n\
                   echo > flooded\nexec sleep 1000";
-    let (mut executor, agent, _zookeeper) = running(script, 5.0).await;
+    let (mut executor, agent, _zookeeper) = running(script, 300.0).await;
     executor.written("flooded").await;
     assert!(
         std::fs::metadata(executor.path("stdout")).unwrap().len() >= 30_000_000,
@@ -134,7 +135,7 @@ async fn one_that_floods_stdout_and_stderr_does_not_hold_us_up() {
     let asked = Instant::now();
     agent.kill(TASK, None);
     agent.state(TaskState::TaskKilled).await;
-    assert!(asked.elapsed() < Duration::from_secs(3));
+    assert!(asked.elapsed() < Duration::from_secs(30), "its grace is 300 s");
     executor.end_well().await;
 }
 
@@ -245,13 +246,17 @@ async fn an_end_is_told_whole_and_short_and_kept() {
 async fn an_incident_that_nobody_stores_is_waited_for_five_seconds() {
     let (mut executor, agent, _zookeeper) = running(WORDY, 5.0).await;
     agent.forget_incidents();
-    agent.state(TaskState::TaskFailed).await;
+    agent.fall_silent();
+    let failed = agent.state(TaskState::TaskFailed).await;
+    // Before the five seconds begin: a machine may stall for all of them.
+    wait_for("the incident again", || (agent.incidents().len() > 1).then_some(())).await;
     let acknowledged = Instant::now();
+    agent.acknowledge(&failed);
     executor.end_well().await;
     let waited = acknowledged.elapsed();
-    assert!(waited > Duration::from_secs(4) && waited < Duration::from_secs(8), "{waited:?}");
+    assert!(waited > Duration::from_secs(4) && waited < Duration::from_secs(30), "{waited:?}");
     let told = agent.incidents();
-    assert!(told.len() > 1 && told.iter().all(|incident| incident.id == told[0].id), "{}", told.len());
+    assert!(told.iter().all(|incident| incident.id == told[0].id), "{told:#?}");
 }
 
 // D45: what -XX:+ExitOnOutOfMemoryError misses, and a broker would limp on with.

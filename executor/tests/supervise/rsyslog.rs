@@ -5,7 +5,7 @@ use std::{
     fs,
     path::PathBuf,
     process::{Child, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use api::launch::{Logs, Syslog, SyslogFormat};
@@ -144,7 +144,7 @@ async fn every_line_of_a_real_broker_reaches_a_real_rsyslogd() {
     // The broker goes on while nobody is there.
     server.kill();
     let cluster =
-        Cluster::new([format!("127.0.0.1:{}", contract.port)], Options::new("test", Duration::from_secs(10)));
+        Cluster::new([format!("127.0.0.1:{}", contract.port)], Options::new("test", Duration::from_secs(60)));
     for name in ["orders", "parcels"] {
         cluster.create_topic(&NewTopic::new(name.parse().unwrap())).await.unwrap();
     }
@@ -158,12 +158,23 @@ async fn every_line_of_a_real_broker_reaches_a_real_rsyslogd() {
     agent.state(TaskState::TaskKilled).await;
     executor.end_well().await;
     let log = executor.read("stdout");
-    let messages = server.messages("stdout");
-    let found: BTreeSet<&str> = messages.iter().flat_map(|text| text.lines()).collect();
-    let missing: Vec<_> = log.lines().filter(|line| !found.contains(body(line))).collect();
-    let lines = log.lines().count();
-    eprintln!("{lines} lines, {} messages", messages.len());
+    let missing = || -> Vec<&str> {
+        let messages = server.messages("stdout");
+        let found: BTreeSet<&str> = messages.iter().flat_map(|text| text.lines()).collect();
+        log.lines().filter(|line| !found.contains(body(line))).collect()
+    };
+    // The last ones have two seconds to be sent: on a machine that stalls then, the executor says how many were not.
+    let own = executor.read("stderr");
+    let said = own.split_once("lines that the syslog server never got unsent=").map(|(_, said)| said);
+    let unsent: usize = said.map_or(0, |said| said.split_whitespace().next().unwrap().parse().unwrap());
+    // And rsyslogd may take its time with what was sent.
+    let deadline = Instant::now() + crate::PATIENCE;
+    while missing().len() > unsent && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (lines, missing) = (log.lines().count(), missing());
+    eprintln!("{lines} lines, {} missing, {unsent} unsent", missing.len());
     assert!(lines > 200 && log.contains("shut down completed (kafka.server.KafkaServer)"));
-    assert!(missing.is_empty(), "of {lines} lines are missing {missing:#?}");
+    assert!(missing.len() <= unsent, "of {lines} lines are missing {missing:#?}, {unsent} were unsent");
     assert!(!server.messages("controller").is_empty(), "the side logs go too");
 }

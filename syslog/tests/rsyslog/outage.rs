@@ -75,7 +75,7 @@ fn outage(way: Way, seconds: u32, spool: u64) {
     let counters = shipper.counters().clone();
     let written = write(&path, seconds, |second| {
         if second == 1 {
-            assert!(counters.shipped() > 0, "nothing came before it was killed");
+            wait_for("line before it is killed", || (counters.shipped() > 0).then_some(()));
             server.kill();
         } else if second == seconds - 1 {
             server.start();

@@ -121,6 +121,7 @@ async fn another_broker_with_the_same_id() {
     let port = free_port();
     let _stranger = Stranger::start(place.path(), &connect, port);
     let zookeeper = kafka::zookeeper::ZooKeeper::new(&connect, Duration::from_secs(10)).unwrap();
+    let zookeeper = zookeeper.limit(crate::PATIENCE);
     let deadline = Instant::now() + crate::PATIENCE;
     while zookeeper.registration(1).await.ok().flatten().is_none() {
         let log = || fs::read_to_string(place.path().join("log")).unwrap();
@@ -173,13 +174,14 @@ log4j.appender.hang.layout.ConversionPattern=%m%n
 async fn a_broker_whose_threads_hang_is_given_up() {
     let ensemble = Ensemble::start().await;
     let mut case = Case::new(&ensemble.connect, "hang").property("num.io.threads", "1");
+    // A slow start is not given up before it serves: it writes a line between four checks.
     case.contract.health = Some(api::launch::Health {
         enabled: true,
-        delay_secs: 1,
-        interval_secs: 1,
+        delay_secs: 5,
+        interval_secs: 2,
         timeout_secs: 1,
         grace_secs: 0,
-        max_failures: 3,
+        max_failures: 4,
         topic: None,
     });
     let log = case.executor.path("hang.log");
@@ -193,14 +195,14 @@ async fn a_broker_whose_threads_hang_is_given_up() {
     agent.state(TaskState::TaskRunning).await;
     let jvm = case.executor.processes();
     let address = format!("127.0.0.1:{}", case.contract.port);
-    let cluster = Cluster::new([address.clone()], Options::new("test", Duration::from_secs(5)));
+    let cluster = Cluster::new([address.clone()], Options::new("test", Duration::from_secs(20)));
     // Each partition is a line of that log, by the request handler.
     let many = NewTopic { partitions: Some(500), ..NewTopic::new("orders".parse().unwrap()) };
     let created = cluster.create_topic(&many).await;
     let failed = agent.state(TaskState::TaskFailed).await;
     assert!(created.is_err(), "{created:?}");
     assert_eq!(jvm.len(), 1);
-    assert!(failed.message().contains("unhealthy after 3 failures in a row: "), "{}", failed.message());
+    assert!(failed.message().contains("unhealthy after 4 failures in a row: "), "{}", failed.message());
     assert!(failed.message().contains(" did not answer within 1000 ms"), "{}", failed.message());
     assert!(failed.message().contains("was ended by SIGKILL after the grace"), "{}", failed.message());
     case.executor.end_well().await;
