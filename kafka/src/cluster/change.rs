@@ -162,7 +162,9 @@ impl Cluster {
             Error::Refused { source, address, call } => {
                 let is = |kind: ResponseError| source.is(kind);
                 // Names are fine here; one whose deletion is accepted is invalid to CreatePartitions, "queued for deletion".
-                if is(ResponseError::UnknownTopicOrPartition) || is(ResponseError::InvalidTopicException) {
+                let is_queued =
+                    matches!(change, Change::Partitions(_)) && is(ResponseError::InvalidTopicException);
+                if is(ResponseError::UnknownTopicOrPartition) || is_queued {
                     ChangeError::NotFound { topic: topic.clone() }
                 } else if is(ResponseError::TopicDeletionDisabled) {
                     ChangeError::DeletionDisabled
