@@ -204,7 +204,8 @@ pub(crate) enum Broker {
     },
     /// Restart a broker in place: the same task, the same data, a new JVM
     ///
-    /// It restarts when that hurts nobody: no other broker is down, and every partition keeps its min.insync.replicas.
+    /// It restarts when that hurts nobody more than any restart would: no other broker is down, and every partition keeps its
+    /// min.insync.replicas, but for those that have no replica to spare; --wait names them.
     /// Until then 'broker list --table' and 'plan show' say what it waits for. Prints the id of its task, which stays.
     #[command(after_long_help = "Example:\n  dcos-kafka broker restart 1 --wait")]
     Restart {

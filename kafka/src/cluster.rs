@@ -11,8 +11,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     client::{Error, Metadata, Options, TopicMetadata, Topics},
     pool::{Lent, Pool},
-    snapshot::{Snapshot, Topic},
-    topic::TopicName,
+    snapshot::{Partition, Snapshot, Topic},
+    topic::{TopicName, TopicPartition},
 };
 
 use self::leaders::Guesses;
@@ -218,10 +218,24 @@ impl Cluster {
         let names: Vec<&str> = metadata.topics.keys().map(String::as_str).collect();
         let mut min_isr = connection.min_insync_replicas(&names).await?;
         let mut topics = BTreeMap::new();
-        for (name, topic) in metadata.topics {
+        let moving = match metadata
+            .topics
+            .values()
+            .any(|topic| topic.partitions.values().any(Partition::under_replicated))
+        {
+            true => connection.moving().await?,
+            false => BTreeMap::new(),
+        };
+        for (name, mut topic) in metadata.topics {
             let Some(described) = min_isr.remove(&name) else { continue }; // deleted meanwhile
             let min_isr = topic.error.map_or(described, |error| Err(error.to_string()));
             let name = TopicName::existing(name);
+            for (number, partition) in &mut topic.partitions {
+                let id = TopicPartition { topic: name.clone(), number: *number };
+                if let Some(moving) = moving.get(&id) {
+                    partition.forget_coming(&moving.adding);
+                }
+            }
             topics.insert(name, Topic { min_isr, internal: topic.internal, partitions: topic.partitions });
         }
         Ok(Snapshot { taken_at: now, controller: metadata.controller, topics, brokers: metadata.brokers })

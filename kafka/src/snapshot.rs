@@ -31,7 +31,8 @@ pub struct Topic {
 /// One partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
-    /// Who should have it, the preferred leader first.
+    /// Who should have it, the preferred leader first; without those that a reassignment brings and that have not caught up:
+    /// they are missed by nobody.
     pub replicas: Vec<u32>,
     /// Who has all of it. Kafka keeps the last member listed even when it is down.
     pub isr: BTreeSet<u32>,
@@ -43,6 +44,11 @@ impl Partition {
     /// Whether a replica is missing from the in-sync ones.
     pub fn under_replicated(&self) -> bool {
         self.replicas.iter().any(|replica| !self.isr.contains(replica))
+    }
+
+    /// Leaves out those of `coming` that have not caught up.
+    pub(crate) fn forget_coming(&mut self, coming: &[u32]) {
+        self.replicas.retain(|replica| self.isr.contains(replica) || !coming.contains(replica));
     }
 }
 

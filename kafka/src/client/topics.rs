@@ -25,7 +25,7 @@ pub enum CreateError {
         topic: TopicName,
     },
     /// There is none any more (S-109), but its name is taken until the last replica is gone.
-    #[error("topic \"{topic}\" is still being deleted; that takes as long as one of its brokers is down")]
+    #[error("topic \"{topic}\" is still being deleted; that ends once every broker with a replica is up")]
     BeingDeleted {
         /// Its name.
         topic: TopicName,

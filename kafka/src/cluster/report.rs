@@ -1,12 +1,7 @@
 //! What `kafka-topics.sh --describe` reports of the whole cluster.
 
-use std::collections::BTreeMap;
-
 use super::{AskError, Cluster};
-use crate::{
-    client::Error,
-    report::{Line, Report},
-};
+use crate::report::{Line, Report};
 
 impl Cluster {
     /// The partitions of a report, by topic and number. As the controller's broker has them, where it answers: it is the
@@ -31,12 +26,7 @@ impl Cluster {
         if lines.is_empty() {
             return Ok(lines);
         }
-        let mut moving = match connection.reassignments().await {
-            Ok(moving) => moving,
-            // Before Kafka 2.4 nobody knows, and one that is no controller any more does not; the tool goes on without, too.
-            Err(Error::Version { .. } | Error::Refused { .. }) => BTreeMap::new(),
-            Err(error) => return Err(error.into()),
-        };
+        let mut moving = connection.moving().await?;
         for line in &mut lines {
             line.moving = moving.remove(&line.id);
         }

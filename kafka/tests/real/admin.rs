@@ -257,6 +257,11 @@ async fn moved_with_a_limit(world: &World<'_>) {
         (printed.success && printed.stdout == ours).then_some(())
     })
     .await;
+    // S-119: nor is it missed by the check of the service's health, or waited for by a roll.
+    let snapshot = cluster.snapshot(0).await.unwrap();
+    assert!(
+        snapshot.topics[&name("moved")].partitions.values().all(|partition| !partition.under_replicated())
+    );
     // While it is on its way the limit stays.
     let tended = cluster.tend().await.unwrap();
     assert_eq!(tended.moving, BTreeSet::from([name("moved")]));

@@ -48,14 +48,14 @@ pub struct Connected {
     pub address: Vec<String>,
 }
 
-/// A client of the REST API on this port.
+/// A client of the REST API on this port; with a token, where one is needed, from `KAFKA_SCHEDULER_TOKEN`, as `dcos-kafka`.
 ///
 /// # Errors
 /// If no HTTP client can be made.
 pub fn client(port: u16) -> Result<Client, api::client::Error> {
     Client::new(Options {
         url: format!("http://127.0.0.1:{port}"),
-        token: None,
+        token: std::env::var("KAFKA_SCHEDULER_TOKEN").ok(),
         ca_pem: None,
         deadline: DEADLINE,
     })
@@ -108,6 +108,9 @@ async fn watch(client: Client, ports: [(&'static str, u16); 2], news: mpsc::Send
             all.push(line(name, if up { Step::Done } else { Step::Starting }, format!("127.0.0.1:{port}")));
         }
         match client.plan().await {
+            Err(error @ api::client::Error::Refused { .. }) => {
+                all.push(line("scheduler", Step::Starting, error.to_string()));
+            }
             Err(_) => all.push(line("scheduler", Step::Starting, String::new())),
             Ok(plan) => {
                 all.push(line("scheduler", Step::Done, client.url().to_string()));

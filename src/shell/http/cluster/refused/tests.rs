@@ -56,7 +56,7 @@ fn topics_that_are_not_known() {
 fn creations() {
     let check = |error: CreateError, code, message| is(creation(&topic(), &error.into()), code, message);
     check(CreateError::AlreadyExists { topic: topic() }, TopicAlreadyExists, "topic \"t\" already exists");
-    let words = "topic \"t\" is still being deleted; that takes as long as one of its brokers is down";
+    let words = "topic \"t\" is still being deleted; that ends once every broker with a replica is up";
     check(CreateError::BeingDeleted { topic: topic() }, TopicAlreadyExists, words);
     let reason = "larger than available brokers".to_owned();
     check(
