@@ -40,9 +40,12 @@ pub async fn run(place: &Place) -> anyhow::Result<ExitCode> {
         print(&format!("{:<16} {left} processes run without their agent; `stop` ends them", "brokers"));
     }
     let client = progress::client(settings.api_port)?;
-    let Ok(plan) = client.plan().await else {
-        print(&format!("{:<16} no answer from {}", "plan", client.url()));
-        return Ok(ExitCode::FAILURE);
+    let plan = match client.plan().await {
+        Ok(plan) => plan,
+        Err(error) => {
+            print(&format!("{:<16} no answer of use from {}: {error}", "plan", client.url()));
+            return Ok(ExitCode::FAILURE);
+        }
     };
     for (id, block) in picture::brokers(&plan.body) {
         let broker = match id.parse() {
