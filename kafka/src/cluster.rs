@@ -233,7 +233,7 @@ impl Cluster {
             for (number, partition) in &mut topic.partitions {
                 let id = TopicPartition { topic: name.clone(), number: *number };
                 if let Some(moving) = moving.get(&id) {
-                    partition.forget_coming(&moving.adding);
+                    partition.coming.extend(&moving.adding);
                 }
             }
             topics.insert(name, Topic { min_isr, internal: topic.internal, partitions: topic.partitions });

@@ -29,11 +29,13 @@ pub struct Topic {
 }
 
 /// One partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Partition {
-    /// Who should have it, the preferred leader first; without those that a reassignment brings and that have not caught up:
-    /// they are missed by nobody.
+    /// Who should have it, the preferred leader first.
     pub replicas: Vec<u32>,
+    /// Those of them that a reassignment is bringing: nobody misses one that has not caught up yet, but once it has it can
+    /// stand in for another (D26).
+    pub coming: BTreeSet<u32>,
     /// Who has all of it. Kafka keeps the last member listed even when it is down.
     pub isr: BTreeSet<u32>,
     /// Who leads it, if anyone.
@@ -43,12 +45,12 @@ pub struct Partition {
 impl Partition {
     /// Whether a replica is missing from the in-sync ones.
     pub fn under_replicated(&self) -> bool {
-        self.replicas.iter().any(|replica| !self.isr.contains(replica))
+        self.replicas.iter().any(|replica| self.misses(*replica))
     }
 
-    /// Leaves out those of `coming` that have not caught up.
-    pub(crate) fn forget_coming(&mut self, coming: &[u32]) {
-        self.replicas.retain(|replica| self.isr.contains(replica) || !coming.contains(replica));
+    /// Whether this one is missing there.
+    fn misses(&self, replica: u32) -> bool {
+        self.replicas.contains(&replica) && !self.isr.contains(&replica) && !self.coming.contains(&replica)
     }
 }
 
@@ -70,9 +72,7 @@ impl Snapshot {
 
     /// Partitions of which this broker should be an in-sync replica but is not; none left means it has caught up (D18).
     pub fn lagging(&self, broker: u32) -> Vec<TopicPartition> {
-        let lagging = self.partitions().filter(|(_, _, partition)| {
-            partition.replicas.contains(&broker) && !partition.isr.contains(&broker)
-        });
+        let lagging = self.partitions().filter(|(_, _, partition)| partition.misses(broker));
         lagging.map(|(id, _, _)| id).collect()
     }
 }
@@ -83,7 +83,7 @@ mod tests {
 
     fn partition(replicas: &[u32], isr: &[u32]) -> Partition {
         let isr: BTreeSet<u32> = isr.iter().copied().collect();
-        Partition { replicas: replicas.to_vec(), leader: isr.first().copied(), isr }
+        Partition { replicas: replicas.to_vec(), leader: isr.first().copied(), isr, ..Partition::default() }
     }
 
     /// D18, S-119
@@ -93,6 +93,8 @@ mod tests {
             (0, partition(&[0, 1, 2], &[0, 1, 2])),
             (1, partition(&[0, 1, 2], &[0, 2])),
             (2, partition(&[2, 0], &[0])),
+            // What a reassignment is bringing is missed by nobody.
+            (3, Partition { coming: [1].into(), ..partition(&[2, 0, 1], &[0, 2]) }),
         ]);
         let topic = Topic { min_isr: Ok(2), internal: false, partitions };
         let snapshot =

@@ -147,7 +147,8 @@ fn an_operator_s_restart_waits_with_the_reason() {
             .starts_with("Broker-1 is Pending: asked to restart, restart blocked: what is known of Kafka")
     );
     let mut snapshot = world.snapshot();
-    let partition = Partition { replicas: vec![0, 1, 2], isr: [0, 1].into(), leader: Some(0) };
+    let partition =
+        Partition { replicas: vec![0, 1, 2], isr: [0, 1].into(), leader: Some(0), ..Partition::default() };
     let topic = Topic { min_isr: Ok(2), internal: false, partitions: BTreeMap::from([(7, partition)]) };
     snapshot.topics.insert("orders".parse().unwrap(), topic);
     assert!(restarts(&world.handle(Event::Kafka(Ok(snapshot)))).is_empty());

@@ -70,6 +70,7 @@ fn a_change_is_rolled_out_one_by_one() {
         replicas: vec![0, 1, 2],
         isr: isr.iter().copied().collect(),
         leader: Some(0),
+        ..Partition::default()
     };
     let mut snapshot = world.snapshot();
     let topic = |isr: &[u32]| Topic {
@@ -192,7 +193,7 @@ fn unavoidable_unavailability_is_named() {
     world.restart("BROKER_KILL_GRACE_SEC=100");
     resubscribe(&mut world);
     let mut snapshot = world.snapshot();
-    let partition = Partition { replicas: vec![1], isr: [1].into(), leader: Some(1) };
+    let partition = Partition { replicas: vec![1], isr: [1].into(), leader: Some(1), ..Partition::default() };
     let topic = Topic { min_isr: Ok(1), internal: false, partitions: BTreeMap::from([(0, partition)]) };
     snapshot.topics.insert("topic1".parse().unwrap(), topic);
     let effects = world.handle(Event::Kafka(Ok(snapshot)));

@@ -69,6 +69,7 @@ impl KafkaTruth {
             replicas: self.known.iter().copied().collect(),
             leader: isr.iter().copied().find(|broker| self.serving.contains_key(broker)),
             isr,
+            ..Partition::default()
         };
         let topic =
             Topic { min_isr: Ok(MIN_ISR), internal: false, partitions: BTreeMap::from([(0, partition)]) };

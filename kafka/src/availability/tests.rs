@@ -10,7 +10,8 @@ const NOW: u64 = 1_000_000;
 fn topic(min_isr: u32, partitions: &[(&[u32], &[u32])]) -> Topic {
     let partitions = (0..).zip(partitions).map(|(number, (replicas, isr))| {
         let isr: BTreeSet<u32> = isr.iter().copied().collect();
-        (number, Partition { replicas: replicas.to_vec(), leader: isr.first().copied(), isr })
+        let replicas = replicas.to_vec();
+        (number, Partition { replicas, leader: isr.first().copied(), isr, ..Partition::default() })
     });
     Topic { min_isr: Ok(min_isr), internal: false, partitions: partitions.collect() }
 }
@@ -48,6 +49,15 @@ fn never_below_min_isr() {
     check(1, &all, &[0], &all, "t/0 has ISR {0}, min.insync.replicas 1");
     check(1, &[0, 1], &[0, 1], &all, "ok");
     check(2, &[1, 2], &[1], &all, "ok"); // not on broker 0 at all
+}
+
+/// D26: a replica on its way is one to wait for. Once it is there, the restart takes nothing away.
+#[test]
+fn what_is_coming_is_waited_for() {
+    let mut t = topic(2, &[(&[0, 1, 2], &[0, 1])]);
+    t.partitions.values_mut().for_each(|partition| partition.coming = [2].into());
+    let verdict = may_stop(&snapshot(&[0, 1, 2], &[("t", t)]), 0, NOW, 0);
+    assert!(matches!(verdict, Verdict::Blocked { .. }), "{verdict:?}");
 }
 
 /// D26: what no order can keep available is named, and only waits for the other replicas.

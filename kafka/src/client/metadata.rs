@@ -142,6 +142,7 @@ fn asked(name: &TopicName) -> MetadataRequestTopic {
 fn known(topic: &MetadataResponseTopic) -> TopicMetadata {
     let partitions = topic.partitions.iter().filter_map(|partition| {
         let state = Partition {
+            coming: BTreeSet::new(),
             replicas: partition.replica_nodes.iter().filter_map(|node| id(node.0)).collect(),
             isr: partition.isr_nodes.iter().filter_map(|node| id(node.0)).collect::<BTreeSet<_>>(),
             leader: id(partition.leader_id.0),

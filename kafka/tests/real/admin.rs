@@ -7,6 +7,7 @@ use kafka::{
     cluster::{AdminError, Cluster},
     reassign::{self, Assignment},
     report::Report,
+    snapshot::Partition,
     throttle::{self, FOLLOWER_RATE, FOLLOWER_REPLICAS, LEADER_RATE, LEADER_REPLICAS, Owner},
     topic::{NewTopic, TopicName, TopicPartition},
 };
@@ -257,11 +258,13 @@ async fn moved_with_a_limit(world: &World<'_>) {
         (printed.success && printed.stdout == ours).then_some(())
     })
     .await;
-    // S-119: nor is it missed by the check of the service's health, or waited for by a roll.
+    // S-119, D18: nor is it missed by the check of the service's health, or waited for after a restart; but it is there.
     let snapshot = cluster.snapshot(0).await.unwrap();
-    assert!(
-        snapshot.topics[&name("moved")].partitions.values().all(|partition| !partition.under_replicated())
-    );
+    let moved = &snapshot.topics[&name("moved")].partitions;
+    assert!(moved.values().all(|partition| !partition.under_replicated()), "{moved:?}");
+    let is_bringing =
+        |partition: &Partition| partition.coming.iter().any(|replica| partition.replicas.contains(replica));
+    assert!(moved.values().any(is_bringing), "{moved:?}");
     // While it is on its way the limit stays.
     let tended = cluster.tend().await.unwrap();
     assert_eq!(tended.moving, BTreeSet::from([name("moved")]));

@@ -1,4 +1,4 @@
-//! Where `delete.topic.enable` is false, beside what Kafka's own tool says (D42).
+//! Deletions that do not happen, beside what Kafka's own tool says (D42), and one that takes long.
 
 use kafka::{
     client::{At, Connection, CreateError, Options},

@@ -55,7 +55,7 @@ pub struct Connected {
 pub fn client(port: u16) -> Result<Client, api::client::Error> {
     Client::new(Options {
         url: format!("http://127.0.0.1:{port}"),
-        token: std::env::var("KAFKA_SCHEDULER_TOKEN").ok(),
+        token: std::env::var("KAFKA_SCHEDULER_TOKEN").ok().filter(|token| !token.is_empty()),
         ca_pem: None,
         deadline: DEADLINE,
     })

@@ -65,6 +65,7 @@ fn partitions_of_this_broker() {
         replicas: replicas.to_vec(),
         isr: isr.iter().copied().collect(),
         leader,
+        ..Partition::default()
     };
     let partitions = [
         partition(&[1, 2], &[1, 2], Some(1)),

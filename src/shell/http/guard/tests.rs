@@ -38,7 +38,7 @@ async fn a_panic_is_a_500_with_a_body() {
 
 #[tokio::test(start_paused = true)]
 async fn no_answer_takes_for_ever() {
-    // A producer test has longer, but that is a PUT.
+    // A producer test has longer (S-107), but that is a PUT.
     for path in ["/forever", "/forever?operation=producer-test"] {
         let begun = tokio::time::Instant::now();
         let (status, body, _) = answer(request(path)).await;
